@@ -1,0 +1,79 @@
+"""Asynchronous PostgreSQL connections for the publish door and the delivery loop.
+
+Django's own connections are synchronous and belong to a thread; these belong to an event loop,
+are autocommit (a statement is a transaction unless one is opened) and keep prepared statements.
+"""
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+# A statement of the delivery path takes milliseconds; one that takes this long is stuck, and
+# its connection is better given up than waited for.
+STATEMENT_TIMEOUT_MS = 30_000
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+def parameters(application_name: str) -> dict[str, Any]:
+    """Return psycopg's connection parameters for the configured database."""
+    database = settings.DATABASES["default"]
+    names = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
+    known = {libpq: database.get(django) for libpq, django in names.items()}
+    return {
+        **database.get("OPTIONS", {}),
+        **{name: value for name, value in known.items() if value},
+        "application_name": application_name,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+    }
+
+
+async def connect(application_name: str) -> Connection:
+    """Open one autocommit connection; raise psycopg.OperationalError when none can be had."""
+    return await psycopg.AsyncConnection.connect(
+        **parameters(application_name), autocommit=True, prepare_threshold=2
+    )
+
+
+def pool(application_name: str, *, size: int) -> AsyncConnectionPool[Connection]:
+    """Return a closed pool of up to `size` autocommit connections; its user opens it."""
+    return AsyncConnectionPool(
+        kwargs={
+            **parameters(application_name),
+            "autocommit": True,
+            "prepare_threshold": 2,
+        },
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+    )
+
+
+class SteadyConnection:
+    """One connection for one task at a time, opened when first needed and again after a break."""
+
+    def __init__(self, application_name: str) -> None:
+        self._name = application_name
+        self._connection: Connection | None = None
+
+    async def get(self) -> Connection:
+        """Return an open connection; raise psycopg.OperationalError when none can be had."""
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(self._name)
+        return self._connection
+
+    async def aclose(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
