@@ -1,0 +1,23 @@
+"""The configuration plane's routes, below `/api/v1/`."""
+
+from django.urls import path
+
+from endpoints.api.views.applications import Application, Applications
+from endpoints.api.views.endpoint_headers import EndpointHeaders
+from endpoints.api.views.endpoint_secrets import EndpointSecret, EndpointSecretRotation
+from endpoints.api.views.endpoints import Endpoint, Endpoints
+from endpoints.api.views.event_types import EventType, EventTypes
+
+ENDPOINT = "app/<str:app_id>/endpoint/<str:endpoint_id>"
+
+urlpatterns = [
+    path("app", Applications.as_view()),
+    path("app/<str:app_id>", Application.as_view()),
+    path("app/<str:app_id>/endpoint", Endpoints.as_view()),
+    path(ENDPOINT, Endpoint.as_view()),
+    path(f"{ENDPOINT}/headers", EndpointHeaders.as_view()),
+    path(f"{ENDPOINT}/secret", EndpointSecret.as_view()),
+    path(f"{ENDPOINT}/secret/rotate", EndpointSecretRotation.as_view()),
+    path("event-type", EventTypes.as_view()),
+    path("event-type/<str:name>", EventType.as_view()),
+]

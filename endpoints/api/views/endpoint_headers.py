@@ -1,0 +1,57 @@
+"""/app/{app_id}/endpoint/{endpoint_id}/headers: what the tenant adds to its deliveries."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from endpoints import custom_headers, lifecycle
+from endpoints.api.acting import actor, refusals
+from endpoints.api.authentication import caller
+from endpoints.api.scoping import get_endpoint, get_tenant
+from endpoints.api.serializers.endpoints import HeadersIn, HeadersOut, HeadersPatch
+
+TAGS = ["Endpoint"]
+
+
+class EndpointHeaders(APIView):
+    scopes = {"GET": "read", "PUT": "manage", "PATCH": "manage"}
+
+    @extend_schema(operation_id="endpoint_get_headers", tags=TAGS, responses=HeadersOut)
+    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Show the headers; of those that carry credentials the names only."""
+        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        with refusals():
+            headers = custom_headers.opened(endpoint)
+        shown, sensitive = custom_headers.split_sensitive(headers)
+        return Response({"headers": shown, "sensitive": sensitive})
+
+    @extend_schema(
+        operation_id="endpoint_set_headers", tags=TAGS, request=HeadersIn, responses={204: None}
+    )
+    def put(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        body = HeadersIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        headers = list(body.validated_data["headers"].items())
+        with refusals():
+            lifecycle.replace_headers(endpoint, headers, actor=actor(request))
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="endpoint_patch_headers",
+        tags=TAGS,
+        request=HeadersPatch,
+        responses={204: None},
+    )
+    def patch(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Set and remove some headers; null and `deleteHeaders` both remove."""
+        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        body = HeadersPatch(data=request.data)
+        body.is_valid(raise_exception=True)
+        wanted = body.validated_data["headers"]
+        changes = {name: value for name, value in wanted.items() if value is not None}
+        deleted = [*body.validated_data["deleteHeaders"], *(wanted.keys() - changes.keys())]
+        with refusals():
+            lifecycle.patch_headers(endpoint, changes, deleted, actor=actor(request))
+        return Response(status=204)

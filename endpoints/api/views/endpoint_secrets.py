@@ -1,0 +1,51 @@
+"""/app/{app_id}/endpoint/{endpoint_id}/secret: what a receiver verifies signatures with."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from endpoints import rotation
+from endpoints.api.acting import actor, refusals
+from endpoints.api.authentication import caller
+from endpoints.api.scoping import get_endpoint, get_tenant
+from endpoints.api.serializers.endpoints import RotateIn, SecretOut
+
+TAGS = ["Endpoint"]
+
+
+class EndpointSecret(APIView):
+    # Who knows the secret can sign as the platform, so reading it takes more than `read`.
+    scopes = {"GET": "manage"}
+
+    @extend_schema(operation_id="endpoint_get_secret", tags=TAGS, responses=SecretOut)
+    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Reveal the current secret, of an Ed25519 key the public half; this is recorded."""
+        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        with refusals():
+            material = rotation.reveal(endpoint, actor(request))
+        return Response({"key": material.receiver_text})
+
+
+class EndpointSecretRotation(APIView):
+    scopes = {"POST": "manage"}
+
+    @extend_schema(
+        operation_id="endpoint_rotate_secret",
+        tags=TAGS,
+        request=RotateIn,
+        responses={200: SecretOut},
+    )
+    def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Make another secret the current one; the last one signs too until its overlap ends."""
+        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        body = RotateIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        with refusals():
+            material = rotation.rotate(
+                endpoint,
+                key=body.validated_data["key"],
+                grace_seconds=body.validated_data["gracePeriodSeconds"],
+                actor=actor(request),
+            )
+        return Response({"key": material.receiver_text})

@@ -1,0 +1,172 @@
+"""API keys: making them, and finding the caller behind one.
+
+A key is `whk_`, 12 public characters by which its row is found, and 256 random bits. The row
+holds only a SHA-256 of the whole: a dump of the database lets nobody in. Each process remembers
+what it found for a few seconds, so a revoked key is refused everywhere within 5 s.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+from endpoints.models import ApiKey, Organization, Tenant
+from endpoints.principals import Principal, with_included
+from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import Connection
+
+MARK = "whk_"
+PREFIX_LENGTH = 16
+#: The whole text: mark and public part, an underscore, 43 characters of URL-safe base64.
+KEY_LENGTH = PREFIX_LENGTH + 1 + 43
+SECRET_BYTES = 32
+
+#: Less than the 5 s within which a revoked key must be refused.
+REMEMBERED_SECONDS = 4.0
+#: Answers kept of each sort; beyond it, those of that sort are forgotten.
+REMEMBERED_KEYS = 10_000
+
+_FIND = """
+SELECT k.id, k.name, k.organization_id, k.tenant_id, k.scopes, k.digest, k.expires_at,
+       k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
+FROM api_key k LEFT JOIN tenant t ON t.id = k.tenant_id
+WHERE k.prefix = %s AND k.revoked_at IS NULL AND t.deleted_at IS NULL
+"""
+_TOUCH = "UPDATE api_key SET last_used_at = now() WHERE id = %s"
+
+
+def create(
+    *,
+    organization: Organization,
+    name: str,
+    scopes: Sequence[str],
+    tenant: Tenant | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Store a new key; return its row and its text, which cannot be had again."""
+    text = new_text()
+    row = ApiKey.objects.create(
+        organization=organization,
+        tenant=tenant,
+        name=name,
+        prefix=text[:PREFIX_LENGTH],
+        digest=_digest(text),
+        scopes=sorted(set(scopes)),
+        expires_at=expires_at,
+    )
+    return row, text
+
+
+def new_text() -> str:
+    public = "".join(secrets.choice(ids.ALPHABET) for _ in range(PREFIX_LENGTH - len(MARK)))
+    return f"{MARK}{public}_{secrets.token_urlsafe(SECRET_BYTES)}"
+
+
+def find(text: str) -> Principal | None:
+    """Return the caller who shows this key, or None. Uses Django's connection."""
+    known, principal = _remembered.get(text)
+    if known or not _may_be_key(text):
+        return principal
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [text[:PREFIX_LENGTH]])
+        principal, unmarked = _judge(cursor.fetchone(), text)
+        if principal is not None and unmarked:
+            cursor.execute(_TOUCH, [principal.key_id])
+    return _remembered.put(text, principal)
+
+
+async def find_async(text: str, database: Connection) -> Principal | None:
+    """As find(), for an event loop; statements commit by themselves."""
+    cursor = await database.execute(_FIND, [text[:PREFIX_LENGTH]])
+    principal, unmarked = _judge(await cursor.fetchone(), text)
+    if principal is not None and unmarked:
+        await database.execute(_TOUCH, [principal.key_id])
+    return _remembered.put(text, principal)
+
+
+def recall(text: str) -> tuple[bool, Principal | None]:
+    """Return whether it is known who shows this key, and who it is; asks no database."""
+    if not _may_be_key(text):
+        return True, None
+    return _remembered.get(text)
+
+
+def forget() -> None:
+    """Drop what this process remembers of keys."""
+    _remembered.clear()
+
+
+def _may_be_key(text: str) -> bool:
+    if len(text) != KEY_LENGTH or not text.startswith(MARK):
+        return False
+    return text.isascii() and text.isprintable()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _judge(row: Any, text: str) -> tuple[Principal | None, bool]:
+    """Return the caller of a row of _FIND if the whole key fits, and whether to mark its use."""
+    # The comparison is made for an unknown prefix too, so that time does not tell one.
+    stored = bytes(row[5]) if row else bytes(32)
+    if not hmac.compare_digest(_digest(text), stored) or row is None:
+        return None, False
+    key_id, name, organization_id, tenant_id, scopes, _, expires_at, unmarked = row
+    principal = Principal(
+        key_id=key_id,
+        name=f"{name} ({text[:PREFIX_LENGTH]})",
+        organization_id=organization_id,
+        tenant_id=tenant_id,
+        scopes=with_included(scopes),
+        expires_at=expires_at,
+    )
+    return (None, False) if _is_expired(principal) else (principal, unmarked)
+
+
+def _is_expired(principal: Principal) -> bool:
+    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
+
+
+class _Memory:
+    """Answers of the last seconds, good and bad ones apart: guesses do not drive out keys."""
+
+    def __init__(self) -> None:
+        self._good: dict[bytes, tuple[float, Principal]] = {}
+        self._bad: dict[bytes, float] = {}
+
+    def get(self, text: str) -> tuple[bool, Principal | None]:
+        """Return whether there is an answer, and the answer."""
+        # Known by its digest, a key can be looked up without telling it by the time it takes.
+        digest = _digest(text)
+        now = time.monotonic()
+        if (good := self._good.get(digest)) and good[0] > now:
+            return True, None if _is_expired(good[1]) else good[1]
+        return self._bad.get(digest, 0.0) > now, None
+
+    def put(self, text: str, principal: Principal | None) -> Principal | None:
+        until = time.monotonic() + REMEMBERED_SECONDS
+        if principal is None:
+            _make_room(self._bad)
+            self._bad[_digest(text)] = until
+        else:
+            _make_room(self._good)
+            self._good[_digest(text)] = (until, principal)
+        return principal
+
+    def clear(self) -> None:
+        self._good.clear()
+        self._bad.clear()
+
+
+def _make_room(answers: dict[bytes, Any]) -> None:
+    if len(answers) >= REMEMBERED_KEYS:
+        answers.clear()
+
+
+_remembered = _Memory()

@@ -1,0 +1,45 @@
+"""Who calls the API, and what they may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from endpoints.models import ApiKey
+
+Scope = ApiKey.Scope
+
+#: What a scope includes besides itself.
+_INCLUDED = {Scope.MANAGE: frozenset({Scope.READ, Scope.REPLAY})}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """An authenticated caller: one API key, of an organization or of one tenant of it."""
+
+    key_id: UUID
+    #: How audit entries name the caller.
+    name: str
+    organization_id: UUID
+    #: Set for a key that works for one tenant only.
+    tenant_id: UUID | None
+    #: Scopes with what they include.
+    scopes: frozenset[str]
+    expires_at: datetime | None = None
+
+    #: What Django and DRF ask of a request's user.
+    is_authenticated = True
+    is_active = True
+
+    def allows(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether the key works for the whole organization."""
+        return self.tenant_id is None
+
+
+def with_included(scopes: list[str]) -> frozenset[str]:
+    """Return `scopes` and all that they include."""
+    included = [_INCLUDED.get(Scope(scope), frozenset()) for scope in scopes]
+    return frozenset(scopes).union(*included)
