@@ -1,0 +1,179 @@
+"""Deliveries: where each stands and why, with its attempts on one page; and resending."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
+
+from deliveries import replay
+from deliveries.admin.events import event_ids
+from deliveries.admin.history import EndpointFilter, HistoryAdmin, SimpleListFilter
+from deliveries.admin.showing import NOTHING, folded, link, moment, table
+from deliveries.models import Attempt, DeadLetter, Delivery, DeliveryStatus, Event, Trigger
+from deliveries.queries import attempts
+from deliveries.queries.outlook import Outlook
+from deliveries.queries.paging import first_of_instant, last_of_instant
+from endpoints.admin_scope import actor
+from endpoints.audit import Actor
+from endpoints.models import Endpoint
+from webhooks_platform.lib import ids
+
+#: Deliveries that one action resends; more are a matter for a replay with a filter.
+RESENT_AT_MOST = 100
+OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+
+
+class StatusFilter(SimpleListFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status.name.lower(), str(status.label)) for status in DeliveryStatus]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = DeliveryStatus.__members__.get((self.value() or "").upper())
+        if chosen is None:
+            return queryset
+        # Each half of the view lacks one of these columns, which leaves that half unread.
+        half = "next_attempt_at" if chosen in OPEN else "settled_at"
+        return queryset.filter(**{"status": chosen, f"{half}__isnull": False})
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(HistoryAdmin):
+    id_prefix = ids.DELIVERY
+    finders = {
+        ids.DELIVERY: lambda found: {"id": found},
+        ids.EVENT: lambda found: _of_events([found]),
+        ids.ENDPOINT: lambda found: {"endpoint_id": found},
+        ids.TENANT: lambda found: {"tenant_id": found},
+        ids.ATTEMPT: lambda found: {
+            "id__in": list(Attempt.objects.filter(id=found).values_list("delivery_id", flat=True))
+        },
+    }
+    change_form_template = "admin/deliveries/delivery/change_form.html"
+    list_display = ["wire_id", "tenant", "endpoint", "state", "attempts", "last", "due"]
+    list_filter = [StatusFilter, EndpointFilter]
+    actions = ["resend_selected"]
+    fields = readonly_fields = (
+        "wire_id", "tenant", "event", "endpoint", "state", "due", "waits_for", "attempts", "last",
+        "settled_at", "dead_letter", "history",
+    )  # fmt: skip
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def find_by_uid(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], uid: str
+    ) -> QuerySet[Delivery]:
+        found = event_ids(self.visible_tenants(request), uid)
+        return queryset.filter(**_of_events(found)) if found else queryset.none()
+
+    @admin.display(description="status")
+    def state(self, row: Delivery) -> str:
+        return str(DeliveryStatus(row.status).label)
+
+    @admin.display(description="last answer")
+    def last(self, row: Delivery) -> str:
+        if row.last_status_code is None:
+            return NOTHING
+        return f"{row.last_status_code or ''} {row.last_error or ''}".strip()
+
+    @admin.display(description="next attempt")
+    def due(self, row: Delivery) -> str:
+        return moment(Outlook.of([row]).next_attempt(row)) or NOTHING if _is_open(row) else NOTHING
+
+    @admin.display(description="waits for")
+    def waits_for(self, row: Delivery) -> str:
+        return (Outlook.of([row]).waiting_for(row) or NOTHING).replace("_", " ")
+
+    @admin.display(description="event")
+    def event(self, row: Delivery) -> str:
+        return link(Event, row.event_id, prefix=ids.EVENT)
+
+    @admin.display(description="dead letter")
+    def dead_letter(self, row: Delivery) -> str:
+        letter = Outlook.of([row]).letters.get(row.id)
+        return link(DeadLetter, letter, prefix=ids.DEAD_LETTER)
+
+    @admin.display(description="attempts made")
+    def history(self, row: Delivery) -> str:
+        return table(
+            ["#", "at", "trigger", "status", "error", "ms", "next", "answer"],
+            [_cells(attempt) for attempt in attempts.of_delivery(row.id, row.event_id)],
+        )
+
+    @admin.action(description="Resend the selected deliveries", permissions=["resend"])
+    def resend_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        rows = list(queryset[: RESENT_AT_MOST + 1])
+        if len(rows) > RESENT_AT_MOST:
+            message = f"At most {RESENT_AT_MOST} deliveries are resent at once."
+            self.message_user(request, message, messages.ERROR)
+            return
+        refusals = [refusal for row in rows if (refusal := resend(row, actor(request)))]
+        self._tell(request, len(rows) - len(refusals), refusals)
+
+    def _tell(self, request: HttpRequest, resent: int, refusals: list[str]) -> None:
+        if resent:
+            self.message_user(request, f"{resent} resent.", messages.SUCCESS)
+        for refusal in sorted(set(refusals)):
+            text = f"{refusals.count(refusal)} not resent: {refusal}"
+            self.message_user(request, text, messages.ERROR)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.resend_one))
+        name = "deliveries_delivery_resend"
+        return [path("<uuid:object_id>/resend/", view, name=name), *super().get_urls()]
+
+    def resend_one(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        row = self.get_object(request, str(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        refusal = resend(row, actor(request))
+        self._tell(request, int(not refusal), [refusal] if refusal else [])
+        return HttpResponseRedirect(reverse("admin:deliveries_delivery_change", args=[object_id]))
+
+
+def resend(row: Delivery, who: Actor) -> str | None:
+    """Resend one delivery; return why not, if it is refused."""
+    event = Event.objects.defer("payload").filter(id=row.event_id).first()
+    endpoint = Endpoint.objects.filter(id=row.endpoint_id, deleted_at__isnull=True).first()
+    if event is None or endpoint is None:
+        return "The event or the endpoint does not exist any more."
+    try:
+        replay.resend(event, endpoint, actor=who)
+    except replay.ResendRefusedError as error:
+        return str(error)
+    return None
+
+
+def _is_open(row: Delivery) -> bool:
+    return row.next_attempt_at is not None
+
+
+def _of_events(found: list[Any]) -> dict[str, Any]:
+    """Return the lookups of the deliveries of some events, which leave other days unread."""
+    return {
+        "event_id__in": found,
+        "id__gte": first_of_instant(min(found)),
+        "id__lte": last_of_instant(max(found)),
+    }
+
+
+def _cells(attempt: Attempt) -> list[Any]:
+    return [
+        link(Attempt, attempt.id, str(attempt.number)),
+        moment(ids.timestamp(attempt.id)),
+        Trigger(attempt.trigger).label,
+        attempt.status_code,
+        attempt.error_kind,
+        attempt.duration_ms,
+        moment(attempt.next_attempt_at),
+        folded("show", attempt.response),
+    ]

@@ -1,0 +1,78 @@
+"""Events: what was published, with its payload and its deliveries."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from deliveries.admin.history import HistoryAdmin
+from deliveries.admin.showing import NOTHING, link, moment, pre, table
+from deliveries.models import Delivery, DeliveryStatus, Event, EventUid
+from deliveries.queries import deliveries
+from deliveries.queries.outlook import Outlook
+from endpoints.models import Endpoint
+from webhooks_platform.lib import ids
+
+
+@admin.register(Event)
+class EventAdmin(HistoryAdmin):
+    id_prefix = ids.EVENT
+    finders = {
+        ids.EVENT: lambda found: {"id": found},
+        ids.TENANT: lambda found: {"tenant_id": found},
+    }
+    list_display = ["wire_id", "tenant", "event_type", "uid", "published_at"]
+    fields = readonly_fields = (
+        "wire_id", "tenant", "event_type", "uid", "channels", "published_at", "correlation_id",
+        "request_id", "traceparent", "payload_expires_at", "shown_payload", "deliveries",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        # A page of payloads could have fifty megabytes; the one that is shown is read by itself.
+        return super().get_queryset(request).defer("payload")
+
+    def find_by_uid(
+        self, request: HttpRequest, queryset: QuerySet[Event], uid: str
+    ) -> QuerySet[Event]:
+        return queryset.filter(id__in=event_ids(self.visible_tenants(request), uid))
+
+    @admin.display(description="published at")
+    def published_at(self, event: Event) -> str | None:
+        return moment(ids.timestamp(event.id))
+
+    @admin.display(description="payload")
+    def shown_payload(self, event: Event) -> str:
+        if event.payload is None:
+            return "expired"
+        return pre(bytes(event.payload).decode(errors="replace"))
+
+    @admin.display(description="deliveries")
+    def deliveries(self, event: Event) -> str:
+        rows = list(deliveries.of_event(event.tenant_id, event.id))
+        outlook = Outlook.of(rows)
+        known = Endpoint.objects.in_bulk([row.endpoint_id for row in rows])
+        return table(
+            ["delivery", "endpoint", "status", "attempts", "last", "next attempt", "waits for"],
+            [_cells(row, known.get(row.endpoint_id), outlook) for row in rows],
+        )
+
+
+def _cells(row: Delivery, endpoint: Endpoint | None, outlook: Outlook) -> list[Any]:
+    return [
+        link(Delivery, row.id, str(row)),
+        link(Endpoint, row.endpoint_id, endpoint.url if endpoint else None, prefix=ids.ENDPOINT),
+        DeliveryStatus(row.status).label,
+        row.attempts,
+        row.last_error or row.last_status_code,
+        moment(outlook.next_attempt(row)),
+        outlook.waiting_for(row) or NOTHING,
+    ]
+
+
+def event_ids(tenants: Any, uid: str) -> list[Any]:
+    """Return the ids of the events that any of these tenants calls `uid`."""
+    if "\0" in uid:
+        return []
+    known = EventUid.objects.filter(tenant_id__in=tenants, uid=uid)
+    return list(known.values_list("event_id", flat=True))

@@ -1,0 +1,99 @@
+"""`POST /api/v1/app/{app_id}/msg/batch`: publish up to 1,000 events, each good or bad by itself."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from deliveries.api.batch_in import BatchIn, parse_batch
+from deliveries.api.door import Door
+from deliveries.api.message_out import render
+from deliveries.api.publish_door import REFUSALS
+from deliveries.api.publish_headers import PublishHeaders
+from deliveries.api.publish_request import (
+    NO_APPLICATION,
+    idempotency_of,
+    make_publication,
+    wants_content,
+)
+from deliveries.publish import (
+    Accepted,
+    BatchPublisher,
+    KeyUsedError,
+    NoTenantError,
+    Outcome,
+    Publication,
+    Refused,
+)
+from endpoints.principals import Principal
+from webhooks_platform.api import errors
+from webhooks_platform.api.asgi_exchange import Scope
+from webhooks_platform.api.rendering import to_json
+from webhooks_platform.lib.reconnecting import Reconnecting
+
+MAX_BODY = 8 * 1_048_576
+
+
+class BatchDoor(Door):
+    """Answers with one entry for each message, once all good ones are committed."""
+
+    def __init__(self, keys: Reconnecting, publisher: BatchPublisher) -> None:
+        super().__init__(keys)
+        self._publisher = publisher
+
+    def limit(self) -> int:
+        return MAX_BODY
+
+    async def accept(
+        self, scope: Scope, headers: PublishHeaders, principal: Principal, app: str, body: bytes
+    ) -> bytes:
+        query: bytes = scope["query_string"]
+        with_content = wants_content(query)
+        key_id, fingerprint = idempotency_of(
+            headers.idempotency_key, principal, scope["path"], query, body
+        )
+        # In a thread, since megabytes take long; others publish meanwhile.
+        batch = await asyncio.to_thread(parse_batch, body)
+        publications = {
+            index: make_publication(principal, app, message, headers)
+            for index, message in batch.messages.items()
+        }
+
+        def shown(outcomes: Mapping[UUID, Outcome]) -> bytes:
+            return _render(batch, publications, outcomes, with_content=with_content)
+
+        try:
+            return await self._publisher.publish(
+                list(publications.values()), shown, key_id=key_id, fingerprint=fingerprint
+            )
+        except NoTenantError:
+            raise errors.not_found(NO_APPLICATION) from None
+        except KeyUsedError:
+            raise errors.conflict(REFUSALS[Refused.KEY_USED]) from None
+
+
+def _render(
+    batch: BatchIn,
+    publications: dict[int, Publication],
+    outcomes: Mapping[UUID, Outcome],
+    *,
+    with_content: bool,
+) -> bytes:
+    entries: dict[int, dict[str, Any]] = {
+        index: {"error": {"code": "validation_error", "detail": faults}}
+        for index, faults in batch.faults.items()
+    }
+    for index, publication in publications.items():
+        outcome = outcomes.get(publication.event_id, Refused.UID_USED)
+        is_object = batch.messages[index].is_object
+        entries[index] = _entry(outcome, with_content=with_content, is_object=is_object)
+    return to_json({"data": [{"index": index, **entries[index]} for index in sorted(entries)]})
+
+
+def _entry(outcome: Outcome, *, with_content: bool, is_object: bool) -> dict[str, Any]:
+    if isinstance(outcome, Accepted):
+        message = render(outcome, with_content=with_content, is_object=is_object)
+        return {"message": orjson.Fragment(message)}
+    return {"error": {"code": "conflict", "detail": REFUSALS[outcome]}}

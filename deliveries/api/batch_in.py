@@ -1,0 +1,75 @@
+"""The messages of one batch: each is checked by itself, so that a bad one fails alone."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from deliveries.api.message_in import MessageIn, check_message
+from webhooks_platform.api.errors import Fault, FieldError, json_error
+from webhooks_platform.lib.strict_json import MAX_DEPTH, StrictJSONError, decode
+
+MAX_MESSAGES = 1000
+#: A payload lies three levels down: body, list, message.
+_DEPTH = MAX_DEPTH + 3
+
+
+class _Batch(msgspec.Struct):
+    messages: list[msgspec.Raw]
+
+
+_decoder = msgspec.json.Decoder(_Batch)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchIn:
+    """The good messages and the faults of the bad ones, by their place in the list."""
+
+    messages: dict[int, MessageIn]
+    faults: dict[int, list[Fault]]
+
+
+def parse_batch(body: bytes) -> BatchIn:
+    """Return the messages of a body; raise FieldError if it is no list of 1 to 1,000."""
+    around = _fault_of(body)
+    try:
+        raw = _decoder.decode(body).messages
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise around or _no_list() from None
+    if not 1 <= len(raw) <= MAX_MESSAGES:
+        message = f"Takes 1 to {MAX_MESSAGES} messages."
+        raise FieldError.at("body", "messages", message=message)
+    batch = BatchIn({}, {})
+    broken = [not _add(batch, index, bytes(text)) for index, text in enumerate(raw)]
+    if around is not None and not any(broken):
+        # It is in none of the messages, so it is what surrounds them.
+        raise around
+    return batch
+
+
+def _add(batch: BatchIn, index: int, text: bytes) -> bool:
+    """Add one message or its faults; return whether its text is strict JSON."""
+    place = ("messages", str(index))
+    try:
+        value = decode(text, max_depth=MAX_DEPTH + 1)
+        batch.messages[index] = check_message(value, text)
+    except StrictJSONError as error:
+        batch.faults[index] = json_error(error, *place).faults
+        return False
+    except FieldError as error:
+        batch.faults[index] = [
+            {**fault, "loc": ["body", *place, *fault["loc"][1:]]} for fault in error.faults
+        ]
+    return True
+
+
+def _fault_of(body: bytes) -> FieldError | None:
+    try:
+        decode(body, max_depth=_DEPTH)
+    except StrictJSONError as error:
+        return json_error(error)
+    return None
+
+
+def _no_list() -> FieldError:
+    message = "Must be a list of messages."
+    return FieldError.at("body", "messages", message=message, kind="type")

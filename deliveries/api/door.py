@@ -1,0 +1,92 @@
+"""What the bare ASGI doors have in common: the exchange, its errors, and who is calling.
+
+They use the same parser, keys, scopes and errors as the views that Django serves.
+"""
+
+from abc import ABC, abstractmethod
+
+import psycopg
+
+from deliveries.api.publish_headers import PublishHeaders, read_headers
+from deliveries.publish import OverloadedError, PublishError, UnavailableError
+from endpoints import bearer
+from endpoints.api.permissions import check
+from endpoints.models import ApiKey
+from endpoints.principals import Principal
+from webhooks_platform.api import errors
+from webhooks_platform.api.asgi_exchange import (
+    DisconnectedError,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    answer_error,
+    read_body,
+)
+from webhooks_platform.api.errors import ApiError
+from webhooks_platform.api.exceptions import log_unexpected
+from webhooks_platform.api.hosts import check_host
+from webhooks_platform.api.parsing import check_content_type
+from webhooks_platform.api.request_ids import HEADER as REQUEST_ID
+from webhooks_platform.lib.reconnecting import Reconnecting
+
+ACCEPTED = 202
+
+
+class Door(ABC):
+    """Answers one POST route on one event loop."""
+
+    def __init__(self, keys: Reconnecting) -> None:
+        """`keys` is the connection on which API keys are looked up."""
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
+        """Answer one request; `app` is the tenant's id or uid in the path."""
+        headers = read_headers(scope["headers"])
+        own = {REQUEST_ID: headers.request_id}
+        try:
+            body = await read_body(receive, self.limit())
+            principal = await self._admit(headers)
+            accepted = await self.accept(scope, headers, principal, app, body)
+        except DisconnectedError:
+            return
+        except Exception as error:
+            await answer_error(send, _told(error), own)
+        else:
+            await answer(send, ACCEPTED, accepted, own)
+
+    @abstractmethod
+    def limit(self) -> int:
+        """Return how many bytes a body may have."""
+
+    @abstractmethod
+    async def accept(
+        self, scope: Scope, headers: PublishHeaders, principal: Principal, app: str, body: bytes
+    ) -> bytes:
+        """Store what is published and return the answer's body; raise ApiError, PublishError."""
+
+    async def _admit(self, headers: PublishHeaders) -> Principal:
+        """Return the caller; the scope is judged before anything that he asks for."""
+        check_host(headers.host)
+        token = bearer.token_of(headers.authorization)
+        principal = bearer.recall(token) or await self._look_up(token)
+        check(principal, ApiKey.Scope.PUBLISH)
+        check_content_type(headers.content_type)
+        return principal
+
+    async def _look_up(self, token: str) -> Principal:
+        try:
+            return await bearer.authenticate_async(token, await self._keys.get())
+        except psycopg.OperationalError:
+            raise errors.unavailable() from None
+
+
+def _told(error: Exception) -> ApiError:
+    """Return what the client is told of an exception."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, OverloadedError | UnavailableError):
+        return errors.unavailable()
+    if not isinstance(error, PublishError):
+        log_unexpected(error)
+    return errors.server_error()

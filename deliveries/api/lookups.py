@@ -1,0 +1,33 @@
+"""From a path to the event, endpoint or attempt of the caller's tenant; for others it is 404."""
+
+from rest_framework.request import Request
+
+from deliveries.models import Attempt, Event
+from deliveries.queries import attempts, events
+from endpoints.api.authentication import caller
+from endpoints.api.scoping import get_tenant, id_of
+from endpoints.models import Tenant
+from webhooks_platform.api.errors import not_found
+from webhooks_platform.lib import ids
+
+
+def tenant_of(request: Request, app_id: str) -> Tenant:
+    """Return the tenant of the path, if the caller's key reaches it."""
+    return get_tenant(caller(request), app_id)
+
+
+def get_event(tenant: Tenant, msg_id: str, *, with_payload: bool = False) -> Event:
+    """Return the tenant's event with that id or `eventId`."""
+    event = events.find(tenant.id, msg_id, with_payload=with_payload)
+    if event is None:
+        raise not_found()
+    return event
+
+
+def get_attempt(event: Event, attempt_id: str) -> Attempt:
+    """Return that attempt to deliver the event."""
+    wanted = id_of(ids.ATTEMPT, attempt_id)
+    attempt = attempts.find(event, wanted) if wanted else None
+    if attempt is None:
+        raise not_found()
+    return attempt

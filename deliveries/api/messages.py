@@ -1,0 +1,64 @@
+"""/app/{app_id}/msg: what was published, and taking its content back."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deliveries import expunge
+from deliveries.api import event_out, schemas
+from deliveries.api.lookups import get_event, tenant_of
+from deliveries.api.parameters import read_event_filter, read_page, with_content
+from deliveries.queries import events
+from endpoints.api.acting import actor
+from webhooks_platform.api.pagination import id_key, page_of
+from webhooks_platform.lib import ids
+
+KEY = id_key(ids.EVENT)
+
+
+class Messages(APIView):
+    scopes = {"GET": "read"}
+
+    @extend_schema(
+        operation_id="api_v1_app_msg_list",
+        parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.WITH_CONTENT],
+        responses=schemas.page_of(schemas.MessageOut),
+    )
+    def get(self, request: Request, app_id: str) -> Response:
+        """List events, newest first: at most 90 days a page."""
+        tenant, query = tenant_of(request, app_id), request.query_params
+        wanted, with_payload = read_page(query, KEY), with_content(query)
+        found = events.listed(
+            tenant.id,
+            wanted.span,
+            read_event_filter(query),
+            limit=wanted.limit,
+            with_payload=with_payload,
+        )
+        shown = [event_out.shown(event, with_payload=with_payload) for event in found.rows]
+        return Response(page_of(found.rows, KEY, done=found.done).body(shown))
+
+
+class Message(APIView):
+    scopes = {"GET": "read"}
+
+    @extend_schema(parameters=[schemas.WITH_CONTENT], responses=schemas.MessageOut)
+    def get(self, request: Request, app_id: str, msg_id: str) -> Response:
+        """Show one event."""
+        with_payload = with_content(request.query_params)
+        tenant = tenant_of(request, app_id)
+        event = get_event(tenant, msg_id, with_payload=with_payload)
+        return Response(event_out.shown(event, with_payload=with_payload))
+
+
+class MessageContent(APIView):
+    scopes = {"DELETE": "manage"}
+    organization_methods = True
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, app_id: str, msg_id: str) -> Response:
+        """Delete an event's payload; what is still to be delivered of it is cancelled."""
+        event = get_event(tenant_of(request, app_id), msg_id)
+        expunge.expunge_payload(event, actor=actor(request))
+        return Response(status=204)

@@ -1,0 +1,118 @@
+"""What the query strings of the read side ask for; a bad value is 422 with its name."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from deliveries.api.wire_status import WireStatus
+from deliveries.queries.attempts import AttemptFilter
+from deliveries.queries.events import EventFilter
+from deliveries.queries.paging import Window, window
+from endpoints.api.acting import flag
+from webhooks_platform.api.errors import FieldError
+from webhooks_platform.api.pagination import Key, read_position
+
+NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
+# `event_types=a,b`, `event_types[]=a&event_types[]=b` and `event_types[0]=a` mean the same.
+EVENT_TYPES = re.compile(r"event_types(\[\d*\])?")
+STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which page of a list that is limited in time."""
+
+    span: Window
+    limit: int
+
+
+def read_page(query: QueryDict, key: Key) -> Slice:
+    """Read `limit`, `iterator`, `before` and `after`."""
+    position = read_position(query, key, "descending", fixed_order=True)
+    span = window(
+        now=timezone.now(),
+        before=read_time(query, "before"),
+        after=read_time(query, "after"),
+        cursor=position.after,
+        backwards=position.backwards,
+    )
+    return Slice(span, position.limit)
+
+
+def read_time(query: QueryDict, name: str) -> datetime | None:
+    """Read an RFC 3339 time with its offset."""
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        # A plus that was not percent-encoded has become a space.
+        when = datetime.fromisoformat(text.replace(" ", "+"))
+        if when.tzinfo is None:
+            raise ValueError("no offset")
+        return when.astimezone(timezone.get_default_timezone())
+    except (ValueError, OverflowError):
+        message = "A time is written as in 2026-01-31T12:00:00Z."
+        raise FieldError.at("query", name, message=message) from None
+
+
+def with_content(query: QueryDict) -> bool:
+    """Read whether payloads or responses are wanted; raw HTTP gets them, SDKs ask for them."""
+    return flag(query, "with_content", default=True)
+
+
+def read_event_filter(query: QueryDict) -> EventFilter:
+    """Read `event_types` in its three spellings, and `channel`."""
+    named = [
+        name
+        for parameter, values in query.lists()
+        if EVENT_TYPES.fullmatch(parameter)
+        for value in values
+        for name in value.split(",")
+        if name
+    ]
+    channel = query.get("channel") or None
+    _check_names("event_types", named)
+    _check_names("channel", [channel] if channel else [])
+    return EventFilter(tuple(dict.fromkeys(named)), channel)
+
+
+def _check_names(parameter: str, names: Collection[str]) -> None:
+    if not all(NAME.fullmatch(name) for name in names):
+        message = "A name has 1 to 256 letters, digits, dashes, underscores and dots."
+        raise FieldError.at("query", parameter, message=message)
+
+
+def read_status(query: QueryDict) -> WireStatus | None:
+    """Read `status`, a number of svix's."""
+    text = query.get("status")
+    if not text:
+        return None
+    if text not in {str(status.value) for status in WireStatus}:
+        raise FieldError.at("query", "status", message="A status is 0, 1, 2, 3 or 4.")
+    return WireStatus(int(text))
+
+
+def read_attempt_filter(query: QueryDict) -> AttemptFilter | None:
+    """Read which attempts are wanted; None for a status that no attempt has."""
+    status = read_status(query)
+    wanted = AttemptFilter(
+        succeeded=None if status is None else status is WireStatus.SUCCESS,
+        status_code_class=_read_status_code_class(query),
+        with_response=with_content(query),
+        events=read_event_filter(query),
+    )
+    return wanted if status in (None, WireStatus.SUCCESS, WireStatus.FAIL) else None
+
+
+def _read_status_code_class(query: QueryDict) -> int | None:
+    text = query.get("status_code_class")
+    if not text:
+        return None
+    if text not in {str(lowest) for lowest in STATUS_CODE_CLASSES}:
+        message = "A class of statuses is 0, 100, 200, 300, 400 or 500."
+        raise FieldError.at("query", "status_code_class", message=message)
+    return int(text)

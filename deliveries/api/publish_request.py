@@ -1,0 +1,86 @@
+"""From an authenticated request with a checked message to a Publication."""
+
+from datetime import timedelta
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from django.conf import settings
+
+from deliveries.api.message_in import MessageIn
+from deliveries.api.publish_headers import PublishHeaders
+from deliveries.publish import Publication
+from endpoints.api.idempotency import hash_key
+from endpoints.principals import Principal
+from webhooks_platform.api.errors import FieldError, not_found
+from webhooks_platform.lib import idempotency, ids
+
+NO_APPLICATION = "Application not found"
+
+
+def make_publication(
+    principal: Principal,
+    app: str,
+    message: MessageIn,
+    headers: PublishHeaders,
+    *,
+    key_id: UUID | None = None,
+    fingerprint: UUID | None = None,
+) -> Publication:
+    """Return the publication under a new event id; raise 404 if `app` can name no tenant."""
+    event_id = ids.new()
+    tenant_id, tenant_uid = _tenant(app)
+    return Publication(
+        event_id=event_id,
+        organization_id=principal.organization_id,
+        reach=principal.tenant_id,
+        tenant_id=tenant_id,
+        tenant_uid=tenant_uid,
+        key_id=key_id,
+        fingerprint=fingerprint,
+        event_type=message.event_type,
+        uid=message.uid,
+        channels=",".join(message.channels) if message.channels else None,
+        payload=message.payload,
+        payload_expires_at=_expiry(event_id, message.retention_days),
+        correlation_id=headers.correlation_id,
+        request_id=headers.request_id,
+        traceparent=headers.traceparent,
+    )
+
+
+def idempotency_of(
+    key: str | None, principal: Principal, route: str, query: bytes, body: bytes
+) -> tuple[UUID | None, UUID | None]:
+    """Return the hashes of a request's idempotency key and of the request; raise the 422."""
+    if key is None:
+        return None, None
+    return hash_key(key, principal, route), idempotency.fingerprint(body, query)
+
+
+def wants_content(query: bytes) -> bool:
+    """Read `with_content`, true unless given; raise the 422."""
+    if not query:
+        return True
+    found = parse_qs(query.decode("latin-1")).get("with_content", ["true"])[-1]
+    if found not in ("true", "false"):
+        raise FieldError.at("query", "with_content", message="Must be true or false.")
+    return found == "true"
+
+
+def _tenant(app: str) -> tuple[UUID | None, str | None]:
+    """Read a path's id or uid; what begins like an id is never a uid."""
+    if not app.startswith(ids.TENANT):
+        if not app.isprintable():
+            raise not_found(NO_APPLICATION)
+        return None, app
+    try:
+        return ids.from_text(ids.TENANT, app), None
+    except ids.MalformedIdError:
+        raise not_found(NO_APPLICATION) from None
+
+
+def _expiry(event_id: UUID, days: int | None) -> str | None:
+    """Return when to empty the payload, unless the whole day goes before."""
+    if days is None or days >= settings.ENVIRONMENT.WEBHOOKS_RETENTION_DAYS:
+        return None
+    return (ids.timestamp(event_id) + timedelta(days=days)).isoformat()

@@ -1,0 +1,107 @@
+"""What the read side answers and asks for, as the OpenAPI file describes it."""
+
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
+
+from deliveries.api.wire_status import WireStatus
+from deliveries.models import Trigger
+
+
+def parameter(name: str, kind: type = str, description: str = "") -> OpenApiParameter:
+    return OpenApiParameter(name, kind, required=False, description=description)
+
+
+LIMIT = parameter("limit", int, "Rows of a page, 1 to 250; 50 unless given.")
+ITERATOR = parameter("iterator", str, "`iterator` or `prevIterator` of the page before.")
+BEFORE = OpenApiParameter("before", str, description="Made before this time (RFC 3339).")
+AFTER = OpenApiParameter("after", str, description="Made after this time (RFC 3339).")
+PAGE = [LIMIT, ITERATOR, BEFORE, AFTER]
+EVENT_FILTER = [
+    parameter("event_types", str, "Names of event types, separated by commas."),
+    parameter("channel", str, "A channel that the event must have."),
+]
+STATUS = parameter("status", int, "0 success, 1 pending, 2 fail, 3 sending, 4 canceled.")
+WITH_CONTENT = parameter("with_content", bool, "false leaves payloads and responses out.")
+ATTEMPT_FILTER = [
+    STATUS,
+    parameter("status_code_class", int, "0 (no answer), 100, 200, 300, 400 or 500."),
+    WITH_CONTENT,
+]
+ENDPOINT_ID = parameter("endpoint_id", str, "Id or uid of one endpoint.")
+
+
+class Empty(serializers.Serializer[None]):
+    pass
+
+
+class MessageOut(serializers.Serializer[None]):
+    id = serializers.CharField()
+    eventId = serializers.CharField(allow_null=True)  # noqa: N815 - the wire's names.
+    eventType = serializers.CharField()  # noqa: N815
+    payload = serializers.DictField()
+    channels = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    timestamp = serializers.DateTimeField()
+
+
+class StatusOut(serializers.Serializer[None]):
+    status = serializers.ChoiceField([status.value for status in WireStatus])
+    statusText = serializers.ChoiceField([status.text for status in WireStatus])  # noqa: N815
+    nextAttempt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+
+
+class EndpointMessageOut(MessageOut, StatusOut):
+    pass
+
+
+class MessageEndpointOut(StatusOut):
+    id = serializers.CharField()
+    uid = serializers.CharField(allow_null=True)
+    url = serializers.CharField()
+    description = serializers.CharField()
+    disabled = serializers.BooleanField()
+    eventTypes = serializers.ListField(allow_null=True)  # noqa: N815
+    channels = serializers.ListField(allow_null=True)
+    throttleRate = serializers.IntegerField(allow_null=True)  # noqa: N815
+    metadata = serializers.DictField()
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    updatedAt = serializers.DateTimeField()  # noqa: N815
+
+
+class MessageAttemptOut(serializers.Serializer[None]):
+    id = serializers.CharField()
+    url = serializers.CharField()
+    response = serializers.CharField()
+    responseStatusCode = serializers.IntegerField()  # noqa: N815
+    responseDurationMs = serializers.IntegerField()  # noqa: N815
+    status = serializers.ChoiceField([WireStatus.SUCCESS.value, WireStatus.FAIL.value])
+    statusText = serializers.ChoiceField(["success", "fail"])  # noqa: N815
+    triggerType = serializers.ChoiceField(Trigger.values)  # noqa: N815
+    msgId = serializers.CharField()  # noqa: N815
+    endpointId = serializers.CharField()  # noqa: N815
+    timestamp = serializers.DateTimeField()
+
+
+class DeliveryOut(serializers.Serializer[None]):
+    endpointId = serializers.CharField()  # noqa: N815
+    status = serializers.ChoiceField(
+        ["pending", "sending", "delivered", "dead", "cancelled", "parked"]
+    )
+    attempts = serializers.IntegerField()
+    nextAttempt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    lastStatusCode = serializers.IntegerField(allow_null=True)  # noqa: N815
+    lastError = serializers.CharField(allow_null=True)  # noqa: N815
+    waitingFor = serializers.CharField(allow_null=True)  # noqa: N815
+    deadLetterId = serializers.CharField(allow_null=True)  # noqa: N815
+
+
+def page_of(row: type[serializers.Serializer[None]]) -> serializers.Serializer[None]:
+    """Return the schema of a page of rows."""
+    return inline_serializer(
+        f"{row.__name__}List",
+        {
+            "data": row(many=True),
+            "iterator": serializers.CharField(allow_null=True),
+            "prevIterator": serializers.CharField(required=False),
+            "done": serializers.BooleanField(),
+        },
+    )

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class DeliveriesConfig(AppConfig):
+    name = "deliveries"
+
+    def ready(self) -> None:
+        # Models can be imported only now.
+        from deliveries.closing import settle_closed  # noqa: PLC0415
+        from endpoints.closing import on_closed  # noqa: PLC0415
+
+        on_closed(settle_closed)

@@ -1,0 +1,91 @@
+"""End the open deliveries of what is disabled, deleted or emptied.
+
+Called inside the transaction that closes an endpoint (endpoints.lifecycle) or expunges a
+payload (expunge.py), so that nothing waits for an attempt that will never be made. A delivery
+that is leased is left to its attempt, and the recording step ends it.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection
+
+from deliveries.models import DeliveryStatus
+from deliveries.queries.paging import first_of_instant, last_of_instant
+from endpoints.closing import Ending
+
+# A re-opened delivery is again what it was before the manual attempt that is not made now.
+SETTLE = """
+WITH gone AS (
+    DELETE FROM open_delivery WHERE {which} AND lease_id IS NULL
+    RETURNING id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error,
+              settled_as, replay_id
+),
+unsent AS (
+    SELECT replay_id, count(*) AS rows FROM gone WHERE replay_id IS NOT NULL GROUP BY replay_id
+),
+counted AS (
+    UPDATE replay r
+    SET queued = r.queued - unsent.rows, failed = r.failed + unsent.rows,
+        state = CASE WHEN {ended} THEN 'finished' ELSE r.state END,
+        finished_at = CASE WHEN {ended} THEN clock_timestamp() ELSE r.finished_at END
+    FROM unsent WHERE r.id = unsent.replay_id
+)
+INSERT INTO settled_delivery (id, event_id, endpoint_id, tenant_id, status, attempts,
+                              last_status_code, last_error, settled_at)
+SELECT id, event_id, endpoint_id, tenant_id, coalesce(settled_as, %(status)s), attempts,
+       last_status_code, last_error, clock_timestamp()
+FROM gone
+"""
+REPLAY_ENDED = "r.state = 'running' AND r.delivered + r.failed + unsent.rows = r.total"
+OF_ENDPOINTS = SETTLE.format(which="endpoint_id = ANY(%(endpoints)s)", ended=REPLAY_ENDED)
+OF_EVENT = SETTLE.format(
+    which="id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s", ended=REPLAY_ENDED
+)
+
+# The attempt under way is the last one: when it fails, its delivery is cancelled.
+LAST_ATTEMPT = f"""
+UPDATE open_delivery
+SET settled_as = coalesce(settled_as, {DeliveryStatus.CANCELLED}), scheduled_at = NULL,
+    manual_requested = false
+WHERE id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s AND lease_id IS NOT NULL
+"""
+
+
+def settle_closed(endpoint_ids: Sequence[UUID], ending: Ending) -> None:
+    """Park what is open at disabled endpoints, cancel what is open at deleted ones."""
+    if ending is Ending.DELETED:
+        cancel(endpoint_ids)
+    else:
+        park(endpoint_ids)
+
+
+def park(endpoint_ids: Sequence[UUID]) -> int:
+    """Park what is open at disabled endpoints; return how many deliveries that ended."""
+    return _settle(endpoint_ids, DeliveryStatus.PARKED)
+
+
+def cancel(endpoint_ids: Sequence[UUID]) -> int:
+    """Cancel what is open at deleted endpoints; return how many deliveries that ended."""
+    return _settle(endpoint_ids, DeliveryStatus.CANCELLED)
+
+
+def cancel_event(event_id: UUID) -> int:
+    """Cancel what is open of one event; return how many deliveries that ended."""
+    facts = {
+        "event": event_id,
+        "first": first_of_instant(event_id),
+        "last": last_of_instant(event_id),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(OF_EVENT, {**facts, "status": DeliveryStatus.CANCELLED})
+        ended: int = cursor.rowcount
+        cursor.execute(LAST_ATTEMPT, facts)
+    return ended
+
+
+def _settle(endpoint_ids: Sequence[UUID], status: DeliveryStatus) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(OF_ENDPOINTS, {"endpoints": list(endpoint_ids), "status": status})
+        ended: int = cursor.rowcount
+    return ended

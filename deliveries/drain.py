@@ -1,0 +1,294 @@
+"""The delivery loop: claim -> attempt (many in flight) -> record, until told to stop.
+
+One a worker process, in a thread of its own (loop_thread.py). It looks for work when a hint or a
+due time says so, and at least every LOOK seconds, so that neither Redis nor beat is needed.
+"""
+
+import asyncio
+import heapq
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from deliveries import attempt, measuring
+from deliveries.claim import claim, load_events
+from deliveries.outcome import Closed, EventContent, LeasedDelivery, Outcome, Verdict
+from deliveries.record import Recorded
+from deliveries.recorder import Close, Recorder
+from deliveries.sweep import sweep
+from deliveries.target_cache import TargetCache
+from deliveries.transport import Transport
+from deliveries.wake import Waker
+from webhooks_platform.lib import metrics
+from webhooks_platform.lib.database import Connection, SteadyConnection
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at an idle queue; a retry whose time no loop here knows starts that late.
+LOOK = 0.9
+#: Seconds between sweeps for leases of dead workers.
+SWEEP = 5.0
+#: Seconds a lease outlives the longest send, for the outcome to be written.
+LEASE_MARGIN = 15.0
+#: Seconds to collect work when at least GATHER_FROM sends are in flight: larger batches then cost
+#: less than the wait; below, a delivery goes out at once.
+GATHER = 0.004
+GATHER_FROM = 16
+#: Due times remembered; beyond that, LOOK finds them.
+DUE_TIMES = 10_000
+#: Seconds before the next try when the database cannot be reached.
+BACKOFF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How one delivery loop works; durations in seconds."""
+
+    in_flight: int
+    send_timeout: float
+    disable_after: float
+
+    @property
+    def lease(self) -> float:
+        return self.send_timeout + LEASE_MARGIN
+
+
+class DeliveryLoop:
+    """Everything one loop holds; made and run inside its event loop."""
+
+    def __init__(
+        self, options: LoopSettings, *, transport: Transport, waker: Waker, close: Close
+    ) -> None:
+        self._options = options
+        self._transport = transport
+        self._waker = waker
+        self._claims = SteadyConnection("webhooks-claim")
+        self._targets = TargetCache()
+        self._recorder = Recorder(
+            lease=options.lease,
+            disable_after=options.disable_after,
+            close=close,
+            done=self._recorded,
+        )
+        self._sends: set[asyncio.Task[None]] = set()
+        self._due_times: list[float] = []
+        self._looked_at = 0.0
+        self._stopping = False
+        #: Set when there may be something to claim, and when a slot has become free.
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._sends)
+
+    def poke(self) -> None:
+        """Look for work now."""
+        self._idle.clear()
+        self._work.set()
+
+    async def wait_idle(self) -> None:
+        """Wait until a claim has found nothing due and nothing is in flight."""
+        await self._idle.wait()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` ends when what is in flight has been recorded."""
+        self._stopping = True
+        self._work.set()
+
+    async def run(self) -> None:
+        recording = asyncio.create_task(self._recorder.run(self._gather))
+        companions = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._sweep_forever()),
+        ]
+        await self._claim_forever()
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=self._options.lease)
+        self._recorder.stop()
+        await recording
+        for companion in companions:
+            companion.cancel()
+        await asyncio.gather(*companions, return_exceptions=True)
+        await self._claims.aclose()
+        await self._transport.aclose()
+        await self._waker.aclose()
+
+    def _gather(self) -> float:
+        return GATHER if len(self._sends) >= GATHER_FROM else 0.0
+
+    async def _claim_forever(self) -> None:
+        while not self._stopping:
+            self._work.clear()
+            try:
+                claimed = await self._claim_once()
+            except psycopg.Error as error:
+                log.warning("claim_failed error=%s", type(error).__name__)
+                await asyncio.sleep(BACKOFF)
+                continue
+            except Exception:
+                log.exception("claim_failed")
+                await asyncio.sleep(BACKOFF)
+                continue
+            if claimed:
+                await asyncio.sleep(self._gather())
+            else:
+                await self._until_work()
+
+    async def _claim_once(self) -> int:
+        """Lease and start a batch; return its size, 0 as well when no slot is free."""
+        slots = self._options.in_flight - len(self._sends)
+        if slots <= 0:
+            return 0
+        connection = await self._claims.get()
+        leased_at = self._looked_at = time.monotonic()
+        batch = await claim(connection, slots=slots, seconds=self._options.lease)
+        if len(batch) == slots:
+            # More may be due than this loop can send: wake another one.
+            await self._waker.hint()
+        if batch:
+            await self._start(connection, batch, leased_at)
+        return len(batch)
+
+    async def _start(
+        self, connection: Connection, batch: Sequence[LeasedDelivery], leased_at: float
+    ) -> None:
+        open_ones = [d for d in batch if d.closed is Closed.NO]
+        for delivery in batch:
+            if delivery.closed is not Closed.NO:
+                self._recorder.put(_ended_with_its_endpoint(delivery))
+        if not open_ones:
+            return
+        try:
+            events = await load_events(connection, [d.event_id for d in open_ones])
+            await self._targets.fill(connection, open_ones)
+        except Exception:
+            self._give_back(open_ones)
+            raise
+        late = time.monotonic() > leased_at + LEASE_MARGIN / 2
+        if self._stopping or late:
+            # After a stop nothing is begun, and a late send might outlive its lease.
+            self._give_back(open_ones)
+            return
+        for delivery in open_ones:
+            self._begin(delivery, events.get(delivery.event_id))
+        metrics.set_in_flight(len(self._sends))
+
+    def _give_back(self, batch: Sequence[LeasedDelivery]) -> None:
+        for delivery in batch:
+            self._recorder.put(Outcome(delivery, Verdict.RETURNED))
+
+    def _begin(self, delivery: LeasedDelivery, event: EventContent | None) -> None:
+        prepared = self._targets.get(delivery.endpoint_id)
+        if prepared is None or event is None or event.payload is None:
+            self._recorder.put(_ended_with_its_payload(delivery, event))
+            return
+        task = asyncio.create_task(self._send(delivery, event, prepared))
+        self._sends.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        was_full = len(self._sends) >= self._options.in_flight
+        self._sends.discard(task)
+        if was_full:
+            self._work.set()
+
+    async def _send(
+        self, delivery: LeasedDelivery, event: EventContent, prepared: attempt.PreparedTarget
+    ) -> None:
+        try:
+            outcome = await attempt.make(
+                delivery, event, prepared, self._transport, deadline=self._options.send_timeout
+            )
+        except Exception:
+            log.exception("attempt_failed delivery=%s", delivery.id)
+            outcome = attempt.lost(
+                delivery,
+                url=prepared.target.url_text,
+                organization_id=event.organization_id,
+                event_type=event.event_type,
+            )
+        self._recorder.put(outcome)
+
+    def _recorded(self, batch: Sequence[Outcome], recorded: Recorded) -> None:
+        """Remember when the retries just written are due, to be there in time."""
+        now = time.monotonic()
+        for outcome in batch:
+            if outcome.verdict is Verdict.RETRY and len(self._due_times) < DUE_TIMES:
+                heapq.heappush(self._due_times, now + max(0.0, outcome.delay))
+        measuring.count_recorded(batch, recorded.delivery_ids)
+        metrics.set_in_flight(len(self._sends))
+        stale = len(batch) - len(recorded.delivery_ids)
+        if stale:
+            log.warning("stale_outcomes count=%d", stale)
+
+    async def _until_work(self) -> None:
+        """Wait for a hint, a poke, a free slot, a due time known here, or LOOK seconds."""
+        if not self._sends:
+            self._idle.set()
+        try:
+            async with asyncio.timeout(self._until_due()):
+                await self._work.wait()
+        except TimeoutError:
+            pass
+        self._idle.clear()
+
+    def _until_due(self) -> float:
+        while self._due_times and self._due_times[0] < self._looked_at:
+            # The claim that has just found nothing would have seen it.
+            heapq.heappop(self._due_times)
+        if not self._due_times:
+            return LOOK
+        return min(LOOK, max(0.0, self._due_times[0] - time.monotonic()) + 0.001)
+
+    async def _listen(self) -> None:
+        """Take wake-up tokens, but only while slots are free: another loop may be idle."""
+        while True:
+            try:
+                if len(self._sends) >= self._options.in_flight:
+                    await asyncio.sleep(0.05)
+                elif await self._waker.wait(1.0):
+                    self.poke()
+            except Exception:
+                log.exception("listening_failed")
+                await asyncio.sleep(BACKOFF)
+
+    async def _sweep_forever(self) -> None:
+        connection = SteadyConnection("webhooks-sweep")
+        try:
+            while True:
+                await self._sweep_once(connection)
+                await asyncio.sleep(SWEEP)
+        finally:
+            await connection.aclose()
+
+    async def _sweep_once(self, connection: SteadyConnection) -> None:
+        try:
+            given_back = await sweep(await connection.get())
+            if given_back:
+                log.warning("worker_lost deliveries=%d", given_back)
+        except psycopg.Error as error:
+            log.warning("sweep_failed error=%s", type(error).__name__)
+        except Exception:
+            log.exception("sweep_failed")
+
+
+def _ended_with_its_endpoint(delivery: LeasedDelivery) -> Outcome:
+    verdict = Verdict.PARKED if delivery.closed is Closed.DISABLED else Verdict.CANCELLED
+    return Outcome(delivery, verdict)
+
+
+def _ended_with_its_payload(delivery: LeasedDelivery, event: EventContent | None) -> Outcome:
+    """Settle what cannot be sent: expunged by hand is cancelled, outlived is a dead letter."""
+    if event is None or not event.expired:
+        return Outcome(delivery, Verdict.CANCELLED)
+    return Outcome(
+        delivery,
+        Verdict.DEAD,
+        reason="expired",
+        organization_id=event.organization_id,
+        event_type=event.event_type,
+    )

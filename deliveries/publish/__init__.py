@@ -1,0 +1,33 @@
+"""Store events and their deliveries: the stage behind every way to publish.
+
+Concurrent publishes share one statement and one commit; each is answered after that commit.
+Called by the publish door; the delivery loop (drain.py) takes it from there.
+"""
+
+from deliveries.publish.batch import BatchPublisher, KeyUsedError, NoTenantError
+from deliveries.publish.publication import (
+    Accepted,
+    Outcome,
+    OverloadedError,
+    Publication,
+    PublishError,
+    Refused,
+    UnavailableError,
+)
+from deliveries.publish.publisher import Publisher
+from deliveries.publish.statement import store_now
+
+__all__ = [
+    "Accepted",
+    "BatchPublisher",
+    "KeyUsedError",
+    "NoTenantError",
+    "Outcome",
+    "OverloadedError",
+    "Publication",
+    "PublishError",
+    "Publisher",
+    "Refused",
+    "UnavailableError",
+    "store_now",
+]

@@ -1,0 +1,84 @@
+"""Reads of deliveries, open and settled ones alike.
+
+A delivery's id begins with the millisecond of its event's id and goes on with a hash, so a
+range of event ids is a range of delivery ids, but for the order within one millisecond.
+"""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.queries.events import EventFilter, of_wanted
+from deliveries.queries.paging import Page, Window, cut, first_of_instant, last_of_instant
+
+
+def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
+    """Return the id of the delivery of an event to an endpoint, whether there is one or not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT delivery_id(%s, %s)", [event_id, endpoint_id])
+        found: UUID = cursor.fetchone()[0]
+    return found
+
+
+def of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
+    """Return the deliveries of one event, by endpoint."""
+    return Delivery.objects.filter(
+        id__gte=first_of_instant(event_id),
+        id__lte=last_of_instant(event_id),
+        event_id=event_id,
+        tenant_id=tenant_id,
+    ).order_by("endpoint_id")
+
+
+def attempted_of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
+    """Return the deliveries of one event of which an attempt has ended, by endpoint."""
+    return of_event(tenant_id, event_id).filter(last_status_code__isnull=False)
+
+
+def attempted_of_endpoint(
+    tenant_id: UUID,
+    endpoint_id: UUID,
+    span: Window,
+    *,
+    limit: int,
+    statuses: Collection[DeliveryStatus] | None = None,
+    wanted: EventFilter,
+) -> Page[Delivery]:
+    """Return an endpoint's deliveries of which an attempt has ended, newest event first.
+
+    The window is one of event ids. Deliveries to one endpoint are sorted by event id, also
+    those of one millisecond, whose own ids are in no order.
+    """
+    rows = Delivery.objects.filter(
+        tenant_id=tenant_id, endpoint_id=endpoint_id, last_status_code__isnull=False
+    )
+    if statuses is not None:
+        rows = rows.filter(status__in=statuses)
+    rows = _in_window(of_wanted(rows, wanted), span)
+    found = _whole_instants(rows, span, limit + 1)
+    found.sort(key=lambda delivery: delivery.event_id, reverse=not span.from_low)
+    return cut(found[: limit + 1], span, limit=limit)
+
+
+def _in_window(rows: QuerySet[Delivery], span: Window) -> QuerySet[Delivery]:
+    return rows.filter(
+        id__gte=first_of_instant(span.low),
+        id__lte=last_of_instant(span.high),
+        event_id__gt=span.low,
+        event_id__lt=span.high,
+    )
+
+
+def _whole_instants(rows: QuerySet[Delivery], span: Window, wanted: int) -> list[Delivery]:
+    """Return at least `wanted` rows, if there are, and all others of the last one's millisecond."""
+    edge = list(
+        rows.order_by("id" if span.from_low else "-id").values_list("id", flat=True)[:wanted]
+    )
+    if len(edge) < wanted:
+        return list(rows)
+    if span.from_low:
+        return list(rows.filter(id__lte=last_of_instant(edge[-1])))
+    return list(rows.filter(id__gte=first_of_instant(edge[-1])))
