@@ -1,0 +1,64 @@
+# Only make and Python 3.11 are needed; uv is used where it is installed.
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+RUN := .venv/bin/python
+# The services end when make is killed, not only when it is interrupted.
+TIED := DIES_WITH_PARENT=1 $(RUN)
+PORT ?=
+ONCE ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-demo up demo test lint types contracts migrations deployment check \
+	format lock bench gameday
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv with everything for development
+	@$(PYTHON) dev/install.py dev
+
+install-demo:
+	@$(PYTHON) dev/install.py demo
+
+up: install-demo ## Run the platform on embedded stores that keep their data (PORT=8000)
+	@PORT=$(PORT) $(TIED) -m dev.up
+
+demo: install-demo ## Watch one event being signed, refused, retried and delivered (ONCE=1 ends then)
+	@ONCE=$(ONCE) PORT=$(PORT) $(TIED) -m dev.demo
+
+test: install ## Run the test suite on embedded stores (ARGS="-k name")
+	@$(RUN) -m pytest $(ARGS)
+
+lint: install ## Check style and formatting
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+types: install ## Check types
+	@$(RUN) -m mypy
+
+contracts: install ## Check which package may import which
+	@.venv/bin/lint-imports
+
+migrations: install ## Check that no migration is missing
+	@DJANGO_SETTINGS_MODULE=tests.settings $(RUN) manage.py makemigrations --check --dry-run
+
+deployment: install ## Check the Dockerfile and the compose file
+	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+check: ## Run everything that CI runs
+	@.ci/run
+
+format: install ## Format the code and fix what can be fixed
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+lock: ## Choose newest allowed versions: writes uv.lock and requirements/*.txt (needs uv)
+	@dev/lock $(ARGS)
+
+bench: install-demo ## Measure publishing and delivering (ARGS="--events 20000")
+	@$(TIED) -m dev.bench $(ARGS)
+
+gameday: install-demo ## Rehearse failures (ARGS="--list")
+	@$(TIED) -m dev.gameday $(ARGS)

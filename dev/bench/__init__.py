@@ -1,0 +1,1 @@
+"""`make bench`: publishes to a platform of its own and measures what arrives, and at what cost."""

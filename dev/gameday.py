@@ -1,0 +1,83 @@
+"""`make gameday`: rehearse failures on private stores, and say PASS or FAIL with the figures.
+
+`python -m dev.gameday [--list] [--short] [DRILL…]`; without names all drills run. The status is
+0 only if every one passed.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dev.drills import database, deaths, hints, rotation
+from dev.drills.rig import Check, Rig, rigged
+from dev.errors import DevError
+from dev.terminal import run, say
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A drill with its sizes; what a size counts is the drill's own affair."""
+
+    run: Callable[[Rig, int], list[Check]]
+    full: int
+    short: int
+    run_short: Callable[[Rig, int], list[Check]] | None = None
+
+    def rehearse(self, rig: Rig, *, short: bool) -> list[Check]:
+        if short:
+            return (self.run_short or self.run)(rig, self.short)
+        return self.run(rig, self.full)
+
+
+DRILLS = {
+    "hints": Drill(hints.hints, 2000, 150),
+    "no-redis": Drill(hints.no_redis, 1000, 100),
+    "slow-receiver": Drill(hints.slow_receiver, 1000, 400),
+    "kill": Drill(deaths.kill, 200, 60, deaths.kill_short),
+    "sigterm": Drill(deaths.sigterm, 3, 1),
+    "keys": Drill(rotation.keys, 10_000, 300),
+    "midnight": Drill(database.midnight, 1000, 100),
+    "postgres-restart": Drill(database.postgres_restart, 5, 1),
+}
+
+
+def gameday() -> int:
+    asked = _arguments()
+    if asked.list:
+        for name, drill in DRILLS.items():
+            say(f"{name:<17} {drill.run.__doc__}")
+        return 0
+    with rigged() as rig:
+        passed = [_report(rig, name, short=asked.short) for name in asked.drills or DRILLS]
+    return 0 if all(passed) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make gameday", description="Rehearse failures.")
+    parser.add_argument("drills", nargs="*", metavar="DRILL", help=", ".join(DRILLS))
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--short", action="store_true", help="the sizes of the test suite")
+    asked = parser.parse_args()
+    if unknown := set(asked.drills) - set(DRILLS):
+        parser.error(f"no drill {', '.join(sorted(unknown))}")
+    return asked
+
+
+def _report(rig: Rig, name: str, *, short: bool) -> bool:
+    began = time.monotonic()
+    try:
+        checks = DRILLS[name].rehearse(rig, short=short)
+    except DevError as error:
+        checks = [Check("error", str(error), False)]
+    passed = all(check.holds for check in checks)
+    figures = "  ".join(
+        f"{check.name} {check.value}{'' if check.holds else ' (!)'}" for check in checks
+    )
+    word = "PASS" if passed else "FAIL"
+    say(f"{word}  {name:<17} {figures}  [{time.monotonic() - began:.0f} s]")
+    return passed
+
+
+if __name__ == "__main__":
+    run(gameday)
