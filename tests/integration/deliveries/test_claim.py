@@ -1,0 +1,137 @@
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deliveries.claim import claim, load_events
+from deliveries.models import DeliveryStatus, Lease, OpenDelivery, Trigger
+from deliveries.outcome import Closed, LeasedDelivery
+from endpoints.models import EndpointHealth
+from tests import rows
+from tests.integration.deliveries.leasing import claimed, with_connection
+from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import connect
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_due_delivery_is_leased_with_its_facts() -> None:
+    tenant = rows.tenant(version=7)
+    endpoint = rows.endpoint(tenant, version=3)
+    delivery = rows.open_delivery(rows.event(tenant), endpoint, charged=2, faults=1, lost=1)
+
+    [leased] = claimed()
+
+    [lease] = Lease.objects.all()
+    assert leased == LeasedDelivery(
+        delivery.id, delivery.event_id, endpoint.id, tenant.id, lease.id,
+        number=1, charged=2, faults=1, lost=1, trigger=Trigger.SCHEDULED,
+        closed=Closed.NO, version=(3, 7),
+    )  # fmt: skip
+    assert lease.delivery_ids == [delivery.id]
+    row = OpenDelivery.objects.get()
+    assert (row.status, row.lease_id, row.attempts) == (DeliveryStatus.SENDING, lease.id, 1)
+
+
+def test_what_is_not_due_or_leased_already_stays() -> None:
+    tenant = rows.tenant()
+    endpoint = rows.endpoint(tenant)
+    rows.open_delivery(rows.event(tenant), endpoint, due_in=60)
+    leased = rows.open_delivery(rows.event(tenant), endpoint, lease_id=ids.new())
+
+    assert claimed() == []
+    assert OpenDelivery.objects.filter(attempts=0).count() == 2
+    assert OpenDelivery.objects.get(id=leased.id).lease_id == leased.lease_id
+    assert Lease.objects.count() == 0
+
+
+def test_racing_claims_share_the_rows_without_overlap() -> None:
+    tenant = rows.tenant()
+    endpoint = rows.endpoint(tenant)
+    made = {rows.open_delivery(rows.event(tenant), endpoint).id for _ in range(60)}
+
+    async def race() -> list[LeasedDelivery]:
+        connections = [await connect("test") for _ in range(4)]
+        batches = await asyncio.gather(*[claim(c, slots=20, seconds=30) for c in connections])
+        rest = await claim(connections[0], slots=60, seconds=30)
+        for connection in connections:
+            await connection.close()
+        return [leased for batch in [*batches, rest] for leased in batch]
+
+    leased = asyncio.run(race())
+
+    assert len(leased) == 60
+    assert {delivery.id for delivery in leased} == made
+
+
+def test_slots_are_shared_between_the_endpoints_of_a_tenant() -> None:
+    tenant = rows.tenant()
+    busy, quiet = rows.endpoint(tenant), rows.endpoint(tenant)
+    for _ in range(30):
+        rows.open_delivery(rows.event(tenant), busy, due_in=-60)
+    for _ in range(4):
+        rows.open_delivery(rows.event(tenant), quiet)
+
+    leased = Counter(delivery.endpoint_id for delivery in claimed(slots=8))
+
+    assert leased == {busy.id: 4, quiet.id: 4}
+
+
+def test_slots_are_shared_between_tenants_before_endpoints() -> None:
+    alice, charlie = rows.tenant(), rows.tenant(name="Charlie")
+    for _ in range(3):
+        endpoint = rows.endpoint(alice)
+        for _ in range(9):
+            rows.open_delivery(rows.event(alice), endpoint, due_in=-60)
+    lone = rows.endpoint(charlie)
+    for _ in range(9):
+        rows.open_delivery(rows.event(charlie), lone)
+
+    leased = Counter(delivery.tenant_id for delivery in claimed(slots=4))
+
+    # Each of the four lanes offers its share of one; the turns begin with one of each tenant.
+    assert leased == {alice.id: 3, charlie.id: 1}
+
+
+def test_a_paused_endpoint_gets_only_manual_attempts() -> None:
+    tenant = rows.tenant()
+    endpoint = rows.endpoint(tenant)
+    EndpointHealth.objects.create(
+        endpoint=endpoint, paused_until=datetime.now(UTC) + timedelta(minutes=2)
+    )
+    waiting = rows.open_delivery(rows.event(tenant), endpoint)
+    manual = rows.open_delivery(
+        rows.event(tenant), endpoint, next_attempt_at=ids.EPOCH, trigger=Trigger.MANUAL
+    )
+
+    assert [delivery.id for delivery in claimed()] == [manual.id]
+    assert OpenDelivery.objects.get(id=waiting.id).status == DeliveryStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("change", "closed"),
+    [
+        pytest.param({"disabled_at": datetime.now(UTC)}, Closed.DISABLED, id="disabled"),
+        pytest.param({"deleted_at": datetime.now(UTC)}, Closed.DELETED, id="deleted"),
+    ],
+)
+def test_rows_of_closed_endpoints_come_marked(change: dict[str, datetime], closed: Closed) -> None:
+    tenant = rows.tenant()
+    rows.open_delivery(rows.event(tenant), rows.endpoint(tenant, **change))
+
+    assert [delivery.closed for delivery in claimed()] == [closed]
+
+
+def test_events_are_loaded_with_their_bytes() -> None:
+    tenant = rows.tenant()
+    event = rows.event(tenant, payload=b'{"a":\t1.0}', traceparent="00-1-2-01")
+    emptied = rows.event(tenant, payload=None, payload_expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    loaded = with_connection(lambda c: load_events(c, [event.id, emptied.id, event.id, ids.new()]))
+
+    assert set(loaded) == {event.id, emptied.id}
+    assert loaded[event.id].payload == b'{"a":\t1.0}'
+    assert loaded[event.id].traceparent == "00-1-2-01"
+    assert (loaded[event.id].expired, loaded[emptied.id].expired) == (False, True)
+    assert loaded[emptied.id].payload is None
