@@ -20,6 +20,13 @@ SELECT count(*), count(*) FILTER (WHERE error_kind = 'worker_lost'),
        count(DISTINCT (delivery_id, number)) FROM attempt
 """
 
+# Taken at once after a death, before a new child has started.
+_HELD = """
+SELECT coalesce(array_agg(DISTINCT lease_id), '{}'), count(*)
+FROM open_delivery WHERE lease_id IS NOT NULL
+"""
+_EXPIRE = "UPDATE lease SET expires_at = clock_timestamp() WHERE id = ANY(%s)"
+
 
 def kill(rig: Rig, events: int) -> list[Check]:
     """SIGKILL a worker's child, then a whole worker, while its sends are open."""
@@ -40,20 +47,20 @@ def _kill(platform: Platform, events: int, *, expire: bool = False) -> list[Chec
     # Celery ends a worker whose pool dies before its consumer has begun, and leaves the restart to
     # whatever supervises it.
     wait_for("ready worker", lambda: " ready." in worker.log_tail(), within=30)
-    child_open, child_s = _round(platform, events, expire=expire, deaths=lambda: _children(worker))
-    group_open, group_s = _round(
+    child_held, child_s = _round(platform, events, expire=expire, deaths=lambda: _children(worker))
+    group_held, group_s = _round(
         platform, events, expire=expire, deaths=lambda: members_of([worker.pid]), restart=worker
     )
     rows, lost, distinct = platform.query(_ATTEMPTS)[0]
     requests, duplicates = platform.receiver.requests, platform.duplicates
-    in_flight = child_open + group_open
+    in_flight = child_held + group_held
     return [
         *platform.ledger(),
-        Check("in flight when killed", in_flight, child_open > 0 and group_open > 0),
+        Check("in flight when killed", in_flight, child_held > 0 and group_held > 0),
         Check("duplicates", duplicates, duplicates <= in_flight),
         Check("attempts", rows, rows == distinct and requests <= rows <= requests + lost),
         # Both deaths took open sends with them, and each of those was written down as lost.
-        Check("worker_lost", lost, max(child_open, group_open) < lost and duplicates <= lost),
+        Check("worker_lost", lost, max(child_held, group_held) < lost <= in_flight),
         Check(
             "moving again s",
             round(max(child_s, group_s), 1),
@@ -70,7 +77,10 @@ def _round(
     deaths: Callable[[], list[int]],
     restart: Process | None = None,
 ) -> tuple[int, float]:
-    """Publish, kill while the receiver ponders; return what was open, and the seconds to move."""
+    """Publish, kill while the receiver ponders; return what was leased, and the seconds to move.
+
+    The leases are what counts as in flight: the receiver may not have read yet what was sent.
+    """
     receiver = platform.receiver
     receiver.delay = 2.0
     before = receiver.requests
@@ -80,14 +90,15 @@ def _round(
         os.kill(pid, signal.SIGKILL)
     died = time.monotonic()
     receiver.delay = 0.0
-    was_open = receiver.open
+    leases, held = platform.query(_HELD)[0]
     if restart is not None:
         restart.stop(within=1)
         restart.start()
     if expire:
-        platform.query("UPDATE lease SET expires_at = clock_timestamp()")
+        # Not those of the next child: it may have begun already.
+        platform.query(_EXPIRE, leases)
     platform.wait_settled(within=90)
-    return was_open, time.monotonic() - died
+    return held, time.monotonic() - died
 
 
 def sigterm(rig: Rig, rounds: int) -> list[Check]:
