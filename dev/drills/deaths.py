@@ -133,5 +133,12 @@ def _end(worker: Process) -> tuple[int | None, float]:
 def _children(worker: Process) -> list[int]:
     """The worker's pool processes; its resource tracker is a child too, but delivers nothing."""
     listing = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
-    children = [int(pid) for pid in listing.read_text().split()]
-    return [pid for pid in children if b"celery" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in map(int, listing.read_text().split()) if b"celery" in _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    """The command line of a process, or nothing if it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
