@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dev.drills import database, deaths, hints, rotation
+from dev.drills import database, deaths, hints, history, rotation
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
 from dev.terminal import run, say
@@ -38,6 +38,7 @@ DRILLS = {
     "sigterm": Drill(deaths.sigterm, 3, 1),
     "keys": Drill(rotation.keys, 10_000, 300),
     "midnight": Drill(database.midnight, 1000, 100),
+    "history": Drill(history.history, 1_000_000, 5_000, history.history_short),
     "postgres-restart": Drill(database.postgres_restart, 5, 1),
 }
 
