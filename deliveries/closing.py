@@ -12,36 +12,30 @@ from django.db import connection
 
 from deliveries.models import DeliveryStatus
 from deliveries.queries.paging import first_of_instant, last_of_instant
+from deliveries.replay_progress import COUNT_ENDED
 from endpoints.closing import Ending
 
 # A re-opened delivery is again what it was before the manual attempt that is not made now.
-SETTLE = """
+SETTLE = f"""
 WITH gone AS (
-    DELETE FROM open_delivery WHERE {which} AND lease_id IS NULL
+    DELETE FROM open_delivery WHERE {{which}} AND lease_id IS NULL
     RETURNING id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error,
-              settled_as, replay_id
+              settled_as, replay_id, job_id
 ),
-unsent AS (
-    SELECT replay_id, count(*) AS rows FROM gone WHERE replay_id IS NOT NULL GROUP BY replay_id
+ending AS (
+    SELECT replay_id AS id, false AS delivered FROM gone WHERE replay_id IS NOT NULL
+    UNION ALL
+    SELECT job_id, false FROM gone WHERE job_id IS NOT NULL
 ),
-counted AS (
-    UPDATE replay r
-    SET queued = r.queued - unsent.rows, failed = r.failed + unsent.rows,
-        state = CASE WHEN {ended} THEN 'finished' ELSE r.state END,
-        finished_at = CASE WHEN {ended} THEN clock_timestamp() ELSE r.finished_at END
-    FROM unsent WHERE r.id = unsent.replay_id
-)
+{COUNT_ENDED.strip()}
 INSERT INTO settled_delivery (id, event_id, endpoint_id, tenant_id, status, attempts,
                               last_status_code, last_error, settled_at)
 SELECT id, event_id, endpoint_id, tenant_id, coalesce(settled_as, %(status)s), attempts,
        last_status_code, last_error, clock_timestamp()
 FROM gone
 """
-REPLAY_ENDED = "r.state = 'running' AND r.delivered + r.failed + unsent.rows = r.total"
-OF_ENDPOINTS = SETTLE.format(which="endpoint_id = ANY(%(endpoints)s)", ended=REPLAY_ENDED)
-OF_EVENT = SETTLE.format(
-    which="id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s", ended=REPLAY_ENDED
-)
+OF_ENDPOINTS = SETTLE.format(which="endpoint_id = ANY(%(endpoints)s)")
+OF_EVENT = SETTLE.format(which="id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s")
 
 # The attempt under way is the last one: when it fails, its delivery is cancelled.
 LAST_ATTEMPT = f"""

@@ -15,13 +15,15 @@ import psycopg
 
 from deliveries import attempt, measuring
 from deliveries.claim import claim, load_events
+from deliveries.companion import Companion
 from deliveries.outcome import Closed, EventContent, LeasedDelivery, Outcome, Verdict
 from deliveries.record import Recorded
 from deliveries.recorder import Close, Recorder
 from deliveries.sweep import sweep
+from deliveries.take_up import take_up
 from deliveries.target_cache import TargetCache
 from deliveries.transport import Transport
-from deliveries.wake import Waker
+from deliveries.wake import REPLAY, Waker
 from webhooks_platform.lib import metrics
 from webhooks_platform.lib.database import Connection, SteadyConnection
 
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 LOOK = 0.9
 #: Seconds between sweeps for leases of dead workers.
 SWEEP = 5.0
+#: Seconds between looks for replay jobs that nobody hinted at, and between portions of one.
+LOOK_FOR_REPLAYS = 5.0
+TAKE_UP = 0.2
 #: Seconds a lease outlives the longest send, for the outcome to be written.
 LEASE_MARGIN = 15.0
 #: Seconds to collect work when at least GATHER_FROM sends are in flight: larger batches then cost
@@ -73,6 +78,10 @@ class DeliveryLoop:
             close=close,
             done=self._recorded,
         )
+        self._sweeper = Companion("sweep", _sweep, period=SWEEP)
+        self._replayer = Companion(
+            "replay", self._take_up, period=LOOK_FOR_REPLAYS, busy_period=TAKE_UP
+        )
         self._sends: set[asyncio.Task[None]] = set()
         self._due_times: list[float] = []
         self._looked_at = 0.0
@@ -103,7 +112,8 @@ class DeliveryLoop:
         recording = asyncio.create_task(self._recorder.run(self._gather))
         companions = [
             asyncio.create_task(self._listen()),
-            asyncio.create_task(self._sweep_forever()),
+            asyncio.create_task(self._sweeper.run()),
+            asyncio.create_task(self._replayer.run()),
         ]
         await self._claim_forever()
         if self._sends:
@@ -244,36 +254,31 @@ class DeliveryLoop:
             return LOOK
         return min(LOOK, max(0.0, self._due_times[0] - time.monotonic()) + 0.001)
 
+    async def _take_up(self, connection: Connection) -> bool:
+        taken = await take_up(connection)
+        if taken.deliveries:
+            self.poke()
+        return taken.jobs > 0
+
     async def _listen(self) -> None:
         """Take wake-up tokens, but only while slots are free: another loop may be idle."""
         while True:
             try:
                 if len(self._sends) >= self._options.in_flight:
                     await asyncio.sleep(0.05)
-                elif await self._waker.wait(1.0):
+                elif token := await self._waker.wait(1.0):
                     self.poke()
+                    if token == REPLAY:
+                        self._replayer.nudge()
             except Exception:
                 log.exception("listening_failed")
                 await asyncio.sleep(BACKOFF)
 
-    async def _sweep_forever(self) -> None:
-        connection = SteadyConnection("webhooks-sweep")
-        try:
-            while True:
-                await self._sweep_once(connection)
-                await asyncio.sleep(SWEEP)
-        finally:
-            await connection.aclose()
 
-    async def _sweep_once(self, connection: SteadyConnection) -> None:
-        try:
-            given_back = await sweep(await connection.get())
-            if given_back:
-                log.warning("worker_lost deliveries=%d", given_back)
-        except psycopg.Error as error:
-            log.warning("sweep_failed error=%s", type(error).__name__)
-        except Exception:
-            log.exception("sweep_failed")
+async def _sweep(connection: Connection) -> bool:
+    if given_back := await sweep(connection):
+        log.warning("worker_lost deliveries=%d", given_back)
+    return False
 
 
 def _ended_with_its_endpoint(delivery: LeasedDelivery) -> Outcome:

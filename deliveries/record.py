@@ -14,6 +14,7 @@ from uuid import UUID
 from deliveries.error_kinds import OURS
 from deliveries.models import DeliveryStatus, Trigger
 from deliveries.outcome import Outcome, Verdict
+from deliveries.replay_progress import COUNT_ENDED
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -52,7 +53,8 @@ held AS MATERIALIZED (
 ),
 judged AS MATERIALIZED (
     SELECT *, settles IS NULL OR manual_requested AS stays,
-           CASE WHEN trigger = {Trigger.MANUAL} THEN scheduled_at
+           CASE WHEN trigger = {Trigger.MANUAL} AND (job_id IS NULL OR scheduled_at IS NOT NULL)
+                THEN scheduled_at
                 WHEN verdict = {Verdict.RETURNED} THEN next_attempt_at
                 ELSE due END AS automatic_at
     FROM (
@@ -87,12 +89,14 @@ again AS (
         faults = CASE WHEN n.attempt IS NULL THEN d.faults WHEN n.ours THEN d.faults + 1 ELSE 0 END,
         lost = d.lost + (n.error IS NOT DISTINCT FROM 'worker_lost')::int,
         trigger = CASE WHEN n.manual_requested THEN {Trigger.MANUAL}
-                       WHEN n.resumes THEN {Trigger.SCHEDULED} ELSE d.trigger END,
+                       WHEN n.resumes AND n.job_id IS NULL THEN {Trigger.SCHEDULED}
+                       ELSE d.trigger END,
         scheduled_at = CASE WHEN n.manual_requested AND n.settles IS NULL THEN n.automatic_at
                             WHEN n.resumes THEN NULL ELSE d.scheduled_at END,
         settled_as = CASE WHEN n.manual_requested AND n.settles IS NOT NULL THEN n.settles
                           ELSE d.settled_as END,
         replay_id = CASE WHEN n.resumes AND NOT n.manual_requested THEN NULL ELSE d.replay_id END,
+        job_id = CASE WHEN n.settles IS NULL THEN d.job_id END,
         manual_requested = false
     FROM next_step n WHERE d.id = n.id AND n.stays
 ),
@@ -130,21 +134,14 @@ decided AS (
     FROM next_step n JOIN replay r ON r.id = n.replay_id
     WHERE l.delivery_id = n.id AND l.decision IS NULL AND n.verdict = {Verdict.DELIVERED}
 ),
-replays AS (
-    UPDATE replay r
-    SET queued = r.queued - c.rows, delivered = r.delivered + c.good,
-        failed = r.failed + c.rows - c.good,
-        state = CASE WHEN r.delivered + r.failed + c.rows >= r.total AND r.state = 'running'
-                     THEN 'finished' ELSE r.state END,
-        finished_at = CASE WHEN r.delivered + r.failed + c.rows >= r.total
-                           THEN clock_timestamp() ELSE r.finished_at END
-    FROM (SELECT replay_id, count(*) AS rows,
-                 count(*) FILTER (WHERE verdict = {Verdict.DELIVERED}) AS good
-          FROM next_step
-          WHERE replay_id IS NOT NULL AND NOT manual_requested AND (settles IS NOT NULL OR resumes)
-          GROUP BY replay_id) c
-    WHERE r.id = c.replay_id
+ending AS (
+    SELECT replay_id AS id, verdict = {Verdict.DELIVERED} AS delivered FROM next_step
+    WHERE replay_id IS NOT NULL AND NOT manual_requested AND (settles IS NOT NULL OR resumes)
+    UNION ALL
+    SELECT job_id, verdict = {Verdict.DELIVERED} FROM next_step
+    WHERE job_id IS NOT NULL AND settles IS NOT NULL
 ),
+{COUNT_ENDED.strip()},
 recovered AS (
     UPDATE endpoint_health h SET first_exhausted_at = NULL, consecutive_stalls = 0
     WHERE (h.first_exhausted_at IS NOT NULL OR h.consecutive_stalls > 0)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from deliveries import loop_thread, retention
 from deliveries.sweep import sweep as sweep_step
+from deliveries.take_up import take_up
 from webhooks_platform.lib.database import connect
 from webhooks_platform.lib.parent_death import die_with_parent
 
@@ -35,6 +36,17 @@ def sweep() -> None:
 async def _sweep() -> None:
     async with await connect("webhooks-sweep") as connection:
         await sweep_step(connection)
+
+
+@shared_task(name="deliveries.tasks.replay")
+def replay() -> None:
+    """Second trigger of taking up replay jobs, which every delivery loop does by itself."""
+    asyncio.run(_take_up())
+
+
+async def _take_up() -> None:
+    async with await connect("webhooks-replay") as connection:
+        await take_up(connection)
 
 
 @shared_task(name="deliveries.tasks.upkeep")

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import time
+from typing import cast
 
 import redis
 import redis.asyncio
@@ -24,6 +25,8 @@ from webhooks_platform.lib import metrics
 log = logging.getLogger(__name__)
 
 KEY = "webhooks:wake"
+#: What a token says: deliveries are due; or a replay job wants to be taken up.
+DUE, REPLAY = b"1", b"replay"
 #: Tokens kept at most: enough to wake several idle loops, few enough to be popped in no time.
 TOKENS = 8
 #: Seconds for one Redis command of a hint; a publish must not wait for a hung Redis.
@@ -91,21 +94,22 @@ class Waker:
 
     async def _push(self) -> int:
         async with self._pushes.pipeline(transaction=False) as pipeline:
-            pipeline.lpush(KEY, 1)
+            pipeline.lpush(KEY, DUE)
             pipeline.ltrim(KEY, 0, TOKENS - 1)
             pipeline.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
             return int((await pipeline.execute())[-1])
 
-    async def wait(self, seconds: float) -> bool:
-        """Return whether a token came within `seconds` (at most 1); without Redis, just wait."""
+    async def wait(self, seconds: float) -> bytes | None:
+        """Return the token that comes within `seconds` (at most 1); without Redis, just wait."""
         if not self.pace.may_hint():
             await asyncio.sleep(seconds)
-            return False
+            return None
         try:
-            return await self._pops.brpop([KEY], timeout=seconds) is not None
+            popped = await self._pops.brpop([KEY], timeout=seconds)
         except (redis.RedisError, OSError) as error:
             self.pace.failed(error)
-            return False
+            return None
+        return cast(bytes, popped[1]) if popped else None
 
     async def aclose(self) -> None:
         if self._pending is not None:
@@ -136,17 +140,17 @@ def _client() -> redis.Redis:
 _pace = Pace()
 
 
-def hint_after_commit() -> None:
+def hint_after_commit(token: bytes = DUE) -> None:
     """Wake a loop once the caller's transaction has committed; for synchronous callers."""
-    transaction.on_commit(_hint, robust=True)
+    transaction.on_commit(functools.partial(_hint, token), robust=True)
 
 
-def _hint() -> None:
+def _hint(token: bytes) -> None:
     if not _pace.may_hint():
         return
     try:
         with _client().pipeline(transaction=False) as pipeline:
-            pipeline.lpush(KEY, 1)
+            pipeline.lpush(KEY, token)
             pipeline.ltrim(KEY, 0, TOKENS - 1)
             pipeline.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
             messages = int(pipeline.execute()[-1])

@@ -194,6 +194,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
 CELERY_BEAT_SCHEDULE = {
     "drain": {"task": "deliveries.tasks.drain", "schedule": 30.0, "options": {"expires": 30}},
     "sweep": {"task": "deliveries.tasks.sweep", "schedule": 30.0, "options": {"expires": 30}},
+    "replay": {"task": "deliveries.tasks.replay", "schedule": 30.0, "options": {"expires": 30}},
     "upkeep": {"task": "deliveries.tasks.upkeep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 #: Seconds for which a drain task waits for its loop to become idle.

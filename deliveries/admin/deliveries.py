@@ -148,7 +148,7 @@ def resend(row: Delivery, who: Actor) -> str | None:
         return "The event or the endpoint does not exist any more."
     try:
         replay.resend(event, endpoint, actor=who)
-    except replay.ResendRefusedError as error:
+    except replay.ReplayRefusedError as error:
         return str(error)
     return None
 

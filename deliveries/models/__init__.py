@@ -6,7 +6,7 @@ the endpoint's row on every publish.
 """
 
 from deliveries.models.attempts import Attempt
-from deliveries.models.decisions import DeadLetter, Replay
+from deliveries.models.decisions import DeadLetter, Replay, ReplayLane
 from deliveries.models.deliveries import Delivery, Lease, OpenDelivery, SettledDelivery
 from deliveries.models.events import Event, EventUid
 from deliveries.models.states import DeliveryStatus, Trigger, Wait
@@ -21,6 +21,7 @@ __all__ = [
     "Lease",
     "OpenDelivery",
     "Replay",
+    "ReplayLane",
     "SettledDelivery",
     "Trigger",
     "Wait",

@@ -1,21 +1,32 @@
 """What people decide on: dead letters, and what is to be delivered again."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from webhooks_platform.lib import ids
 
+LOWEST = UUID(int=0)
+
 
 class Replay(models.Model):
-    """A recorded decision to deliver again."""
+    """A recorded decision to deliver again: one delivery by hand, or a job over many.
+
+    `delivered + failed + queued` is what has been taken up; the rest of `total` is still to be.
+    """
 
     class Source(models.TextChoices):
         #: One delivery, by hand.
         RESEND = "resend"
+        #: Open dead letters.
         DEAD_LETTER = "dead-letter"
+        #: What failed last and waits for nothing.
         FAILED = "failed"
+        #: What was never attempted: parked, or published before the endpoint wanted it.
         MISSING = "missing"
+        #: Everything of the window, delivered ones too.
         ALL = "all"
 
     class State(models.TextChoices):
@@ -41,13 +52,46 @@ class Replay(models.Model):
     delivered = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     rate_per_second = models.PositiveIntegerField(null=True)
+    #: Whether `total` is exact; a count that takes long is finished by a delivery loop.
+    counted = models.BooleanField(default=True)
+    #: Nothing is left to take up; the job ends with what is queued.
+    taken_up = models.BooleanField(default=True)
+    #: The pace is used up to this instant.
+    paced_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "replay"
-        indexes = [models.Index(fields=["tenant_id", "-id"], name="replay_page")]
+        indexes = [
+            models.Index(fields=["tenant_id", "-id"], name="replay_page"),
+            models.Index(
+                fields=["id"], condition=Q(state="running", taken_up=False), name="replay_running"
+            ),
+        ]
 
     def __str__(self) -> str:
         return ids.to_text(ids.REPLAY, self.id)
+
+
+class ReplayLane(models.Model):
+    """One endpoint's part of a replay job, and how far it has been taken up.
+
+    By endpoints, so that one which hangs does not hold up the others of its job.
+    """
+
+    pk = models.CompositePrimaryKey("replay", "endpoint_id")
+    replay = models.ForeignKey(Replay, models.CASCADE, related_name="lanes")
+    endpoint_id = models.UUIDField()
+    #: Id of the last letter, delivery or event looked at; they are taken up in that order.
+    position = models.UUIDField(default=LOWEST)
+    done = models.BooleanField(default=False)
+    #: When it was last taken from; lanes have turns.
+    turn_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "replay_lane"
+
+    def __str__(self) -> str:
+        return f"{ids.to_text(ids.ENDPOINT, self.endpoint_id)} of {self.replay_id}"
 
 
 class DeadLetter(models.Model):
@@ -81,7 +125,7 @@ class DeadLetter(models.Model):
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=256, null=True)
     note = models.CharField(max_length=1000, null=True)
-    replay = models.ForeignKey(Replay, models.PROTECT, null=True)
+    replay = models.ForeignKey(Replay, models.PROTECT, null=True, db_index=False)
 
     class Meta:
         db_table = "dead_letter"
@@ -99,6 +143,12 @@ class DeadLetter(models.Model):
                 name="open_dead_letters",
             ),
             models.Index(fields=["tenant_id", "-id"], name="dead_letter_page"),
+            models.Index(
+                fields=["endpoint_id", "id"],
+                condition=Q(decision__isnull=True),
+                name="open_letters_of_endpoint",
+            ),
+            models.Index(fields=["replay"], name="letters_of_replay"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from deliveries.models.states import DeliveryStatus, Trigger, Wait
 from webhooks_platform.lib import ids
@@ -50,12 +51,21 @@ class OpenDelivery(DeliveryFacts):
     settled_as = models.SmallIntegerField(choices=DeliveryStatus.choices, null=True)
     #: A manual attempt was asked for while one was under way.
     manual_requested = models.BooleanField(default=False)
+    #: The resend that asked for the manual attempt.
     replay_id = models.UUIDField(null=True)
+    #: The replay job that took it up; all its attempts count there until it settles.
+    job_id = models.UUIDField(null=True)
 
     class Meta:
         db_table = "open_delivery"
         indexes = [
-            models.Index(fields=["endpoint_id", "next_attempt_at"], name="open_delivery_lane")
+            models.Index(fields=["endpoint_id", "next_attempt_at"], name="open_delivery_lane"),
+            # What a job has queued and nobody has tried yet; other rows are not in it.
+            models.Index(
+                fields=["job_id", "endpoint_id"],
+                condition=Q(job_id__isnull=False, charged=0),
+                name="untried_of_replay",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,13 +1,10 @@
-"""Deliver again, because somebody decided to; each decision is a Replay row and audited.
-
-Called by the API and the admin. The delivery loop does the rest: what is re-opened here waits
-in the queue like everything else, and keeps its id, its event and its attempts.
-"""
+"""Make one manual attempt now, wherever the delivery is: waiting, being sent, or settled."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from deliveries import wake
 from deliveries.models import (
@@ -19,6 +16,7 @@ from deliveries.models import (
     Wait,
 )
 from deliveries.queries.deliveries import delivery_id
+from deliveries.replay.refusals import check_receives, lock_payload
 from endpoints.audit import Actor, record
 from endpoints.models import Endpoint
 from webhooks_platform.lib import ids
@@ -26,10 +24,6 @@ from webhooks_platform.lib import ids
 #: Due before everything else of its endpoint, also while a breaker or Retry-After holds that back.
 AT_ONCE = ids.EPOCH
 
-LOCK_PAYLOAD = """
-SELECT payload IS NOT NULL AND coalesce(payload_expires_at > clock_timestamp(), true)
-FROM event WHERE id = %s FOR NO KEY UPDATE
-"""
 KEPT = "id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error"
 MANUAL_ROW = (
     "status, next_attempt_at, trigger, replay_id, wait, charged, faults, lost, manual_requested"
@@ -51,18 +45,6 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-class ResendRefusedError(Exception):
-    """A delivery cannot be made again."""
-
-
-class PayloadGoneError(ResendRefusedError):
-    """The event's payload has expired or was expunged."""
-
-
-class EndpointDisabledError(ResendRefusedError):
-    """The endpoint is disabled, and nothing is sent to it."""
-
-
 @transaction.atomic
 def resend(event: Event, endpoint: Endpoint, *, actor: Actor) -> Replay:
     """Make a manual attempt to deliver an event to an endpoint of the same tenant, due now.
@@ -74,9 +56,8 @@ def resend(event: Event, endpoint: Endpoint, *, actor: Actor) -> Replay:
     is followed by another: both decisions are one Replay, which ends with the last attempt.
     Raises PayloadGoneError or EndpointDisabledError, with nothing changed.
     """
-    if endpoint.disabled_at is not None:
-        raise EndpointDisabledError("The endpoint is disabled.")
-    _lock_payload(event.id)
+    check_receives(endpoint)
+    lock_payload(event.id)
     decision = _decision(event, endpoint, actor)
     counted_by = _make_due(event, endpoint, decision.id)
     if counted_by == decision.id:
@@ -84,15 +65,6 @@ def resend(event: Event, endpoint: Endpoint, *, actor: Actor) -> Replay:
     _audit(event, endpoint, actor, counted_by)
     wake.hint_after_commit()
     return Replay.objects.get(id=counted_by)
-
-
-def _lock_payload(event_id: UUID) -> None:
-    """Lock the event's row, by which resends and an expunge of one event come one by one."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_PAYLOAD, [event_id])
-        row = cursor.fetchone()
-    if row is None or not row[0]:
-        raise PayloadGoneError("The payload of the event is gone.")
 
 
 def _decision(event: Event, endpoint: Endpoint, actor: Actor) -> Replay:
@@ -146,6 +118,9 @@ def _hasten(delivery: UUID, replay: UUID) -> UUID | None:
         replay = row.replay_id
         if not sending or row.manual_requested:
             return replay
+    if row.job_id and not sending and row.next_attempt_at <= timezone.now():
+        # A replay job is about to make the attempt.
+        return row.job_id
     row.replay_id = replay
     _request_manual(row, sending=sending)
     return replay
@@ -155,7 +130,7 @@ def _request_manual(row: OpenDelivery, *, sending: bool) -> None:
     if sending:
         row.manual_requested = True
     else:
-        if row.trigger == Trigger.SCHEDULED:
+        if row.trigger == Trigger.SCHEDULED or row.job_id:
             row.scheduled_at = row.next_attempt_at
         row.trigger, row.wait, row.next_attempt_at = Trigger.MANUAL, Wait.SCHEDULE, AT_ONCE
     row.save(
