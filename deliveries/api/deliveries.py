@@ -13,6 +13,7 @@ from deliveries import replay
 from deliveries.api import event_out, schemas, wire_status
 from deliveries.api.lookups import get_event, tenant_of
 from deliveries.api.parameters import read_event_filter, read_page, read_status, with_content
+from deliveries.api.refusing import refusals
 from deliveries.models import Delivery
 from deliveries.queries import deliveries, events
 from deliveries.queries.outlook import due_at
@@ -20,7 +21,6 @@ from endpoints.api.acting import actor
 from endpoints.api.scoping import get_endpoint
 from endpoints.api.serializers.endpoints import EndpointOut
 from endpoints.models import Endpoint
-from webhooks_platform.api.errors import ApiError, FieldError
 from webhooks_platform.api.pagination import id_key, page_of, paginate
 from webhooks_platform.lib import ids
 
@@ -109,12 +109,6 @@ class Resend(APIView):
         """
         tenant = tenant_of(request, app_id)
         event, endpoint = get_event(tenant, msg_id), get_endpoint(tenant, endpoint_id)
-        try:
+        with refusals("endpoint_id"):
             replay.resend(event, endpoint, actor=actor(request))
-        except replay.PayloadGoneError as error:
-            raise ApiError(400, "missing_payload", str(error)) from None
-        except replay.EndpointDisabledError as error:
-            raise FieldError.at(
-                "path", "endpoint_id", message=str(error), kind="endpoint_disabled"
-            ) from None
         return Response({}, status=202)

@@ -2,7 +2,7 @@
 
 from rest_framework.request import Request
 
-from deliveries.models import Attempt, Event
+from deliveries.models import Attempt, DeadLetter, Event, Replay
 from deliveries.queries import attempts, events
 from endpoints.api.authentication import caller
 from endpoints.api.scoping import get_tenant, id_of
@@ -31,3 +31,21 @@ def get_attempt(event: Event, attempt_id: str) -> Attempt:
     if attempt is None:
         raise not_found()
     return attempt
+
+
+def get_letter(tenant: Tenant, letter_id: str) -> DeadLetter:
+    """Return that dead letter of the tenant."""
+    wanted = id_of(ids.DEAD_LETTER, letter_id)
+    letter = DeadLetter.objects.filter(id=wanted, tenant_id=tenant.id).first() if wanted else None
+    if letter is None:
+        raise not_found()
+    return letter
+
+
+def get_replay(tenant: Tenant, replay_id: str) -> Replay:
+    """Return that replay of the tenant."""
+    wanted = id_of(ids.REPLAY, replay_id)
+    job = Replay.objects.filter(id=wanted, tenant_id=tenant.id).first() if wanted else None
+    if job is None:
+        raise not_found()
+    return job

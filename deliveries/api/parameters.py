@@ -1,24 +1,34 @@
 """What the query strings of the read side ask for; a bad value is 422 with its name."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
 from deliveries.api.wire_status import WireStatus
+from deliveries.models import DeadLetter
 from deliveries.queries.attempts import AttemptFilter
+from deliveries.queries.dead_letters import ALL, OPEN, LetterFilter
 from deliveries.queries.events import EventFilter
-from deliveries.queries.paging import Window, window
+from deliveries.queries.paging import Window, last_of_instant, window
 from endpoints.api.acting import flag
+from endpoints.api.scoping import get_endpoint, id_of
+from endpoints.models import Tenant
 from webhooks_platform.api.errors import FieldError
 from webhooks_platform.api.pagination import Key, read_position
+from webhooks_platform.lib import ids
+
+Row = TypeVar("Row", bound=Model)
 
 NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 # `event_types=a,b`, `event_types[]=a&event_types[]=b` and `event_types[0]=a` mean the same.
-EVENT_TYPES = re.compile(r"event_types(\[\d*\])?")
+LISTED = re.compile(r"\[\d*\]$")
 STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)
 
 
@@ -64,18 +74,18 @@ def with_content(query: QueryDict) -> bool:
     return flag(query, "with_content", default=True)
 
 
-def read_event_filter(query: QueryDict) -> EventFilter:
-    """Read `event_types` in its three spellings, and `channel`."""
+def read_event_filter(query: QueryDict, types: str = "event_types") -> EventFilter:
+    """Read the event types in their three spellings, and `channel`."""
     named = [
         name
         for parameter, values in query.lists()
-        if EVENT_TYPES.fullmatch(parameter)
+        if LISTED.sub("", parameter) == types
         for value in values
         for name in value.split(",")
         if name
     ]
     channel = query.get("channel") or None
-    _check_names("event_types", named)
+    _check_names(types, named)
     _check_names("channel", [channel] if channel else [])
     return EventFilter(tuple(dict.fromkeys(named)), channel)
 
@@ -106,6 +116,50 @@ def read_attempt_filter(query: QueryDict) -> AttemptFilter | None:
         events=read_event_filter(query),
     )
     return wanted if status in (None, WireStatus.SUCCESS, WireStatus.FAIL) else None
+
+
+def read_letter_filter(query: QueryDict, tenant: Tenant | None) -> LetterFilter:
+    """Read which dead letters are wanted; the endpoint is one of the tenant's, if that is known."""
+    reason, decision = query.get("reason") or None, query.get("decision") or OPEN
+    _check_choice("reason", reason, DeadLetter.Reason.values)
+    _check_choice("decision", decision, [OPEN, ALL, *DeadLetter.Decision.values])
+    return LetterFilter(
+        endpoint_id=_read_endpoint(query, tenant),
+        event_types=read_event_filter(query, "event_type").event_types,
+        reason=reason,
+        status_code_class=_read_status_code_class(query),
+        decision=decision,
+        before=read_time(query, "before"),
+        after=read_time(query, "after"),
+    )
+
+
+def read_between(query: QueryDict, rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Narrow rows to those made between `before` and `after`, both exclusive."""
+    before, after = read_time(query, "before"), read_time(query, "after")
+    if before is not None:
+        rows = rows.filter(id__lt=ids.first_at(before))
+    if after is not None:
+        rows = rows.filter(id__gt=last_of_instant(ids.first_at(after)))
+    return rows
+
+
+def _read_endpoint(query: QueryDict, tenant: Tenant | None) -> UUID | None:
+    text = query.get("endpoint_id")
+    if not text:
+        return None
+    if tenant is not None:
+        return get_endpoint(tenant, text).id
+    found = id_of(ids.ENDPOINT, text)
+    if found is None:
+        message = "Across applications an endpoint is named by its id, ep_…"
+        raise FieldError.at("query", "endpoint_id", message=message)
+    return found
+
+
+def _check_choice(name: str, value: str | None, choices: Sequence[str]) -> None:
+    if value is not None and value not in choices:
+        raise FieldError.at("query", name, message=f"Is one of {', '.join(choices)}.")
 
 
 def _read_status_code_class(query: QueryDict) -> int | None:

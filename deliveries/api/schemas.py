@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
 from deliveries.api.wire_status import WireStatus
-from deliveries.models import Trigger
+from deliveries.models import DeadLetter, Replay, Trigger
 
 
 def parameter(name: str, kind: type = str, description: str = "") -> OpenApiParameter:
@@ -28,6 +28,15 @@ ATTEMPT_FILTER = [
     WITH_CONTENT,
 ]
 ENDPOINT_ID = parameter("endpoint_id", str, "Id or uid of one endpoint.")
+
+
+LETTER_FILTER = [
+    ENDPOINT_ID,
+    parameter("event_type", str, "Names of event types, separated by commas."),
+    parameter("reason", str, "exhausted, permanent, gone, poison or expired."),
+    parameter("status_code_class", int, "0 (no answer), 100, 200, 300, 400 or 500."),
+    parameter("decision", str, "open (unless given), replayed, discarded or all."),
+]
 
 
 class Empty(serializers.Serializer[None]):
@@ -92,6 +101,79 @@ class DeliveryOut(serializers.Serializer[None]):
     lastError = serializers.CharField(allow_null=True)  # noqa: N815
     waitingFor = serializers.CharField(allow_null=True)  # noqa: N815
     deadLetterId = serializers.CharField(allow_null=True)  # noqa: N815
+
+
+class DeadLetterOut(serializers.Serializer[None]):
+    id = serializers.CharField()
+    appId = serializers.CharField()  # noqa: N815
+    appUid = serializers.CharField(allow_null=True)  # noqa: N815
+    endpointId = serializers.CharField()  # noqa: N815
+    endpointUid = serializers.CharField(allow_null=True)  # noqa: N815
+    msgId = serializers.CharField()  # noqa: N815
+    eventId = serializers.CharField(allow_null=True)  # noqa: N815
+    eventType = serializers.CharField()  # noqa: N815
+    reason = serializers.ChoiceField(DeadLetter.Reason.values)
+    attempts = serializers.IntegerField()
+    lastAttemptId = serializers.CharField(allow_null=True)  # noqa: N815
+    lastStatusCode = serializers.IntegerField(allow_null=True)  # noqa: N815
+    lastError = serializers.CharField(allow_null=True)  # noqa: N815
+    createdAt = serializers.DateTimeField()  # noqa: N815
+    decision = serializers.ChoiceField(DeadLetter.Decision.values, allow_null=True)
+    decidedAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    decidedBy = serializers.CharField(allow_null=True)  # noqa: N815
+    note = serializers.CharField(allow_null=True)
+    replayId = serializers.CharField(allow_null=True)  # noqa: N815
+
+
+class DeadLetterGroup(serializers.Serializer[None]):
+    endpointId = serializers.CharField()  # noqa: N815
+    reason = serializers.ChoiceField(DeadLetter.Reason.values)
+    lastStatusCode = serializers.IntegerField(allow_null=True)  # noqa: N815
+    eventType = serializers.CharField()  # noqa: N815
+    count = serializers.IntegerField()
+    oldest = serializers.DateTimeField()
+    newest = serializers.DateTimeField()
+
+
+class ReplayOut(serializers.Serializer[None]):
+    id = serializers.CharField(allow_null=True)
+    appId = serializers.CharField()  # noqa: N815
+    status = serializers.ChoiceField(["preview", *Replay.State.values])
+    source = serializers.ChoiceField(Replay.Source.values)  # type: ignore[assignment]
+    endpointIds = serializers.ListField(child=serializers.CharField())  # noqa: N815
+    eventTypes = serializers.ListField(  # noqa: N815
+        child=serializers.CharField(), required=False
+    )
+    reasons = serializers.ListField(child=serializers.CharField(), required=False)
+    statusCodeClass = serializers.IntegerField(allow_null=True, required=False)  # noqa: N815
+    since = serializers.DateTimeField(allow_null=True, required=False)
+    until = serializers.DateTimeField(allow_null=True, required=False)
+    channels = serializers.ListField(child=serializers.CharField(), required=False)
+    note = serializers.CharField()
+    createdBy = serializers.CharField()  # noqa: N815
+    createdAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    finishedAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
+    ratePerSecond = serializers.IntegerField(allow_null=True)  # noqa: N815
+    total = serializers.IntegerField()
+    queued = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    sample = serializers.ListField(child=serializers.CharField())
+    estimatedSeconds = serializers.IntegerField()  # noqa: N815
+
+
+class TaskOut(serializers.Serializer[None]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(["running", "finished", "failed"])
+    task = serializers.CharField()
+    updatedAt = serializers.DateTimeField()  # noqa: N815
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+def list_of(row: type[serializers.Serializer[None]]) -> serializers.Serializer[None]:
+    """Return the schema of a list that comes whole."""
+    return inline_serializer(f"{row.__name__}s", {"data": row(many=True)})
 
 
 def page_of(row: type[serializers.Serializer[None]]) -> serializers.Serializer[None]:

@@ -1,12 +1,23 @@
-"""Paths of the read side, below /api/v1/."""
+"""Paths of reading and of delivering again, below /api/v1/."""
 
 from django.urls import path
 
-from deliveries.api import attempts, deliveries, messages, outlook
+from deliveries import replay
+from deliveries.api import (
+    attempts,
+    dead_letters,
+    deliveries,
+    messages,
+    outlook,
+    recovery,
+    replays,
+)
 
 MESSAGE = "app/<str:app_id>/msg/<str:msg_id>"
 ENDPOINT = "endpoint/<str:endpoint_id>"
 ATTEMPT = "attempt/<str:attempt_id>"
+LETTER = "app/<str:app_id>/dead-letter"
+REPLAY = "app/<str:app_id>/replay"
 
 urlpatterns = [
     path("app/<str:app_id>/msg", messages.Messages.as_view()),
@@ -22,4 +33,21 @@ urlpatterns = [
     path(f"app/<str:app_id>/attempt/{ENDPOINT}", attempts.AttemptsOfEndpoint.as_view()),
     path("app/<str:app_id>/attempt/msg/<str:msg_id>", attempts.AttemptsOfMessage.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/msg", deliveries.AttemptedMessages.as_view()),
+    path("dead-letter", dead_letters.DeadLetters.as_view()),
+    path(LETTER, dead_letters.DeadLettersOfTenant.as_view()),
+    path(f"{LETTER}/summary", dead_letters.DeadLetterSummary.as_view()),
+    path(f"{LETTER}/<str:letter_id>", dead_letters.OneDeadLetter.as_view()),
+    path(f"{LETTER}/<str:letter_id>/replay", dead_letters.ReplayDeadLetter.as_view()),
+    path(f"{LETTER}/<str:letter_id>/discard", dead_letters.DiscardDeadLetter.as_view()),
+    path(REPLAY, replays.Replays.as_view()),
+    path(f"{REPLAY}/<str:replay_id>", replays.OneReplay.as_view()),
+    *[
+        path(f"{REPLAY}/<str:replay_id>/{action}", replays.ReplayChange.as_view(action=action))
+        for action in replay.ACTIONS
+    ],
+    path(f"app/<str:app_id>/{ENDPOINT}/recover", recovery.Recover.as_view()),
+    path(f"app/<str:app_id>/{ENDPOINT}/replay-missing", recovery.ReplayMissing.as_view()),
+    path(f"app/<str:app_id>/{ENDPOINT}/bulk-replay", recovery.BulkReplay.as_view()),
+    path("background-task", recovery.BackgroundTasks.as_view()),
+    path("background-task/<str:task_id>", recovery.BackgroundTask.as_view()),
 ]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -58,6 +59,8 @@ class Replay(models.Model):
     taken_up = models.BooleanField(default=True)
     #: The pace is used up to this instant.
     paced_at = models.DateTimeField(null=True)
+    #: The first events of the selection, as counted at the start.
+    sample = ArrayField(models.UUIDField(), default=list)
 
     class Meta:
         db_table = "replay"
@@ -143,6 +146,12 @@ class DeadLetter(models.Model):
                 name="open_dead_letters",
             ),
             models.Index(fields=["tenant_id", "-id"], name="dead_letter_page"),
+            models.Index(
+                fields=["organization_id", "-id"],
+                condition=Q(decision__isnull=True),
+                name="open_letters_of_organization",
+            ),
+            models.Index(fields=["organization_id", "-id"], name="letters_of_organization"),
             models.Index(
                 fields=["endpoint_id", "id"],
                 condition=Q(decision__isnull=True),

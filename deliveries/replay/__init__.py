@@ -5,7 +5,7 @@ Called by the API and the admin. The delivery loops do the rest (take_up.py, dra
 re-opened waits in the queue like everything else, and keeps its id, its event and its attempts.
 """
 
-from deliveries.replay.counting import Preview, preview
+from deliveries.replay.counting import Preview, estimated_seconds, preview
 from deliveries.replay.jobs import (
     ACTIONS,
     WrongStateError,
@@ -38,6 +38,7 @@ __all__ = [
     "change",
     "discard",
     "discard_all",
+    "estimated_seconds",
     "preview",
     "replay_letter",
     "resend",

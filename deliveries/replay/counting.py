@@ -2,13 +2,14 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from deliveries.replay.moment import database_now
 from deliveries.selection import LOWEST, Selection
 from endpoints.models import Endpoint, Tenant
 
@@ -36,24 +37,26 @@ class Preview:
     total: int = 0
     exact: bool = True
     #: The first events.
-    sample: list[UUID] | None = None
-    rate_per_second: int | None = None
-
-    @property
-    def estimated_seconds(self) -> int:
-        return math.ceil(self.total / (self.rate_per_second or USUAL_PACE))
+    sample: list[UUID] = field(default_factory=list)
 
     def add(self, count: int, events: list[UUID] | None) -> None:
         self.total += count
-        self.sample = [*(self.sample or []), *(events or [])][:SAMPLE]
+        self.sample = [*self.sample, *(events or [])][:SAMPLE]
 
 
-def preview(
-    tenant: Tenant, selection: Selection, *, as_of: datetime, rate_per_second: int | None = None
-) -> Preview:
+def estimated_seconds(deliveries: int, rate_per_second: int | None) -> int:
+    """Return how long so many deliveries take, if receivers keep up."""
+    return math.ceil(deliveries / (rate_per_second or USUAL_PACE))
+
+
+def preview(tenant: Tenant, selection: Selection, *, as_of: datetime | None = None) -> Preview:
     """Count what the selection holds, for at most half a second; nothing is stored or locked."""
-    found = Preview(rate_per_second=rate_per_second)
-    values = {**selection.parameters(tenant.id, as_of), "scan": SCAN, "room": SCAN}
+    found = Preview()
+    values = {
+        **selection.parameters(tenant.id, as_of or database_now()),
+        "scan": SCAN,
+        "room": SCAN,
+    }
     until = time.monotonic() + BUDGET
     for endpoint_id, disabled_at in lanes(tenant, selection).values_list("id", "disabled_at"):
         waiting = selection.waiting() if disabled_at is None else None

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from deliveries import wake
 from deliveries.models import Replay, ReplayLane
-from deliveries.replay.counting import Preview, lanes, preview
+from deliveries.replay.counting import lanes, preview
 from deliveries.replay.moment import database_now
 from deliveries.selection import Selection
 from endpoints.audit import Actor, record
@@ -37,14 +37,14 @@ def start(
     note: str,
     actor: Actor,
     rate_per_second: int | None = None,
-) -> tuple[Replay, Preview]:
-    """Store a job for what the selection holds now; return it with what was counted.
+) -> Replay:
+    """Store a job for what the selection holds now, and return it.
 
     A selection that holds nothing makes a job that is finished.
     """
     with transaction.atomic():
         as_of = database_now()
-        counted = preview(tenant, selection, as_of=as_of, rate_per_second=rate_per_second)
+        counted = preview(tenant, selection, as_of=as_of)
         job = Replay.objects.create(
             organization_id=tenant.organization_id,
             tenant_id=tenant.id,
@@ -58,11 +58,12 @@ def start(
             counted=counted.exact,
             taken_up=False,
             paced_at=as_of,
+            sample=counted.sample,
         )
         _make_lanes(job, tenant, selection)
         _audit(actor, "replay.started", job, source=job.source, total=job.total, note=note)
         wake.hint_after_commit(wake.REPLAY)
-    return job, counted
+    return job
 
 
 def change(job: Replay, action: str, *, actor: Actor) -> Replay:

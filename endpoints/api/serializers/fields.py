@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -113,6 +114,21 @@ class WholeNumber(serializers.IntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         return data
+
+
+class Moment(Text):
+    """A time with its offset (RFC 3339)."""
+
+    def to_internal_value(self, data: Any) -> datetime:  # type: ignore[override]
+        text = super().to_internal_value(data)
+        try:
+            when = datetime.fromisoformat(text)
+            if when.tzinfo is None:
+                raise ValueError("no offset")
+            return when.astimezone(UTC)
+        except (ValueError, OverflowError):
+            message = "A time is written as in 2026-01-31T12:00:00Z."
+            raise serializers.ValidationError(message) from None
 
 
 class Rate(WholeNumber):

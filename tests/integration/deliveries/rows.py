@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from deliveries.models import (
     Attempt,
+    DeadLetter,
     Delivery,
     DeliveryStatus,
     Event,
@@ -91,6 +92,34 @@ def make_settled(
         values = {"attempts": 1, "last_status_code": 204, **values}
     values.setdefault("settled_at", timezone.now())
     return SettledDelivery.objects.create(**_facts(event, endpoint, {**values, "status": status}))
+
+
+def make_dead(
+    tenant: Tenant, endpoint: Endpoint, *, event: Event | None = None, **letter: object
+) -> DeadLetter:
+    """Make a delivery that was given up on, with its open letter."""
+    of = event or make_event(tenant)
+    settled = make_settled(of, endpoint, DeliveryStatus.DEAD, attempts=6)
+    return letter_of(settled, of, **letter)
+
+
+def letter_of(settled: SettledDelivery, event: Event, **letter: object) -> DeadLetter:
+    return DeadLetter.objects.create(
+        **{
+            "delivery_id": settled.id,
+            "event_id": event.id,
+            "endpoint_id": settled.endpoint_id,
+            "tenant_id": event.tenant_id,
+            "organization_id": event.organization_id,
+            "event_type": event.event_type,
+            "reason": "exhausted",
+            "attempts": 6,
+            "last_attempt_id": ids.new(),
+            "last_status_code": 500,
+            "last_error": "http_status",
+            **letter,
+        }
+    )
 
 
 def make_attempt(

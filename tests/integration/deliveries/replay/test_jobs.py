@@ -24,8 +24,10 @@ from deliveries.selection import Selection
 from endpoints import lifecycle
 from endpoints.models import AuditEntry, Endpoint, EndpointHealth, Tenant
 from tests.integration.deliveries.leasing import claimed, dead, delivered, recorded, retry
-from tests.integration.deliveries.replay.conftest import BOB, letter_of, make_dead, taken_up
+from tests.integration.deliveries.replay.conftest import BOB, taken_up
 from tests.integration.deliveries.rows import (
+    letter_of,
+    make_dead,
     make_endpoint,
     make_event,
     make_open,
@@ -52,10 +54,9 @@ def endpoint(tenant: Tenant) -> Endpoint:
 
 def start(tenant: Tenant, source: str = "dead-letter", **values: Any) -> Replay:
     rate = values.pop("rate_per_second", None)
-    job, _ = replay.start(
+    return replay.start(
         tenant, Selection(source, **values), note="why", actor=BOB, rate_per_second=rate
     )
-    return job
 
 
 def numbers(job: Replay) -> tuple[Any, ...]:

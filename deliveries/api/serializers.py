@@ -1,0 +1,95 @@
+"""What clients send to decide dead letters and to start replay jobs."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from deliveries.models import DeadLetter, Replay
+from endpoints.api.serializers.fields import Flag, Moment, Name, Text, WholeNumber, WireSerializer
+
+NOTE_MAX = 1000
+RATE_MAX = 10_000
+STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)
+SOURCES = [source for source in Replay.Source.values if source != Replay.Source.RESEND]
+
+
+class Bodied(WireSerializer):
+    """Reads itself from a request; an absent body is an empty one."""
+
+    @classmethod
+    def read(cls, request: Request) -> dict[str, Any]:
+        """Return the checked fields; raise the 422."""
+        body = cls(data=request.data)
+        body.is_valid(raise_exception=True)
+        values: dict[str, Any] = body.validated_data
+        return values
+
+
+class NoteIn(Bodied):
+    nulls = {"note": ""}
+
+    note = Text(max_length=NOTE_MAX, allow_blank=True, default="")
+
+
+class DiscardIn(Bodied):
+    note = Text(max_length=NOTE_MAX)
+
+
+class StatusCodeClass(WholeNumber):
+    def to_internal_value(self, data: Any) -> int:
+        number = super().to_internal_value(data)
+        if number not in STATUS_CODE_CLASSES:
+            raise serializers.ValidationError("Must be 0, 100, 200, 300, 400 or 500.")
+        return number
+
+
+class WindowIn(Bodied):
+    """`since` and `until`, both inclusive."""
+
+    since = Moment(allow_null=True, default=None)
+    until = Moment(allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["since"] and attrs["until"] and attrs["until"] < attrs["since"]:
+            raise serializers.ValidationError({"until": "Must not be before `since`."})
+        return attrs
+
+
+class ReplayIn(WindowIn):
+    nulls = {
+        "source": Replay.Source.DEAD_LETTER,
+        "endpointIds": [],
+        "eventTypes": [],
+        "reasons": [],
+        "channels": [],
+        "dryRun": False,
+    }
+
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        SOURCES, default=Replay.Source.DEAD_LETTER
+    )
+    endpointIds = serializers.ListField(child=Text(), default=list)  # noqa: N815 - wire's names.
+    eventTypes = serializers.ListField(child=Name(), default=list)  # noqa: N815
+    reasons = serializers.ListField(
+        child=serializers.ChoiceField(DeadLetter.Reason.values), default=list
+    )
+    statusCodeClass = StatusCodeClass(allow_null=True, default=None)  # noqa: N815
+    channels = serializers.ListField(child=Name(), default=list)
+    note = Text(max_length=NOTE_MAX)
+    ratePerSecond = WholeNumber(  # noqa: N815
+        min_value=1, max_value=RATE_MAX, allow_null=True, default=None
+    )
+    dryRun = Flag(default=False)  # noqa: N815
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if attrs["reasons"] and attrs["source"] != Replay.Source.DEAD_LETTER:
+            raise serializers.ValidationError(
+                {"reasons": "Only dead letters have reasons; set source to dead-letter."}
+            )
+        if attrs["statusCodeClass"] is not None and attrs["source"] == Replay.Source.MISSING:
+            raise serializers.ValidationError(
+                {"statusCodeClass": "What was never attempted has no answer."}
+            )
+        return attrs

@@ -1,0 +1,219 @@
+"""Replay jobs over HTTP, and svix's ways to start one."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import DeadLetter, DeliveryStatus, Replay, ReplayLane
+from endpoints.models import AuditEntry, Endpoint, Tenant
+from tests.integration.deliveries.rows import (
+    make_dead,
+    make_event,
+    make_settled,
+)
+from tests.integration.endpoints.conftest import Api
+from webhooks_platform.lib import ids
+
+
+def wire(ago: timedelta) -> str:
+    return (timezone.now() - ago).isoformat()
+
+
+HOUR = wire(timedelta(hours=1))
+
+
+@pytest.fixture
+def letters(alice: Tenant, endpoint: Endpoint) -> list[DeadLetter]:
+    return [make_dead(alice, endpoint) for _ in range(12)]
+
+
+def test_a_dry_run_counts_and_stores_nothing(
+    api: Api, alice: Tenant, letters: list[DeadLetter]
+) -> None:
+    asked = {"note": "outage", "dryRun": True, "ratePerSecond": 5}
+
+    shown = api("POST", "/app/alice/replay", asked, status=200)
+
+    assert (shown["status"], shown["total"], shown["estimatedSeconds"]) == ("preview", 12, 3)
+    assert shown["sample"] == [ids.to_text(ids.EVENT, row.event_id) for row in letters[:10]]
+    assert (shown["id"], shown["remaining"], shown["queued"]) == (None, 12, 0)
+    assert not Replay.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_job_is_started_and_shown(
+    api: Api, alice: Tenant, endpoint: Endpoint, letters: list[DeadLetter], hints: Any
+) -> None:
+    asked = {
+        "source": "dead-letter", "endpointIds": ["hook"], "eventTypes": ["invoice.paid"],
+        "reasons": ["exhausted"], "statusCodeClass": 500, "since": HOUR,
+        "note": "outage", "ratePerSecond": 5,
+    }  # fmt: skip
+
+    job = api("POST", "/app/alice/replay", asked, status=202)
+
+    assert (job["status"], job["total"], job["remaining"], job["queued"]) == ("running", 12, 12, 0)
+    assert job["endpointIds"] == [ids.to_text(ids.ENDPOINT, endpoint.id)]
+    assert (job["eventTypes"], job["reasons"]) == (["invoice.paid"], ["exhausted"])
+    assert (job["statusCodeClass"], job["ratePerSecond"], job["note"]) == (500, 5, "outage")
+    assert job["createdBy"].startswith("test (whk_")
+    assert len(job["sample"]) == 10
+    assert api("GET", f"/app/alice/replay/{job['id']}", status=200) == job
+    assert api("GET", "/app/alice/replay", status=200)["data"] == [job]
+    assert ReplayLane.objects.get().endpoint_id == endpoint.id
+    assert AuditEntry.objects.get().action == "replay.started"
+    hints.assert_called_once_with(b"replay")
+
+
+def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
+    Replay.objects.create(
+        organization_id=alice.organization_id, tenant_id=alice.id, source="failed",
+        created_by="bob", total=100, queued=7, delivered=60, failed=3, rate_per_second=10,
+    )  # fmt: skip
+
+    [job] = api("GET", "/app/alice/replay", status=200)["data"]
+
+    assert job["total"] == job["delivered"] + job["failed"] + job["remaining"]
+    assert (job["remaining"], job["queued"], job["estimatedSeconds"]) == (37, 7, 4)
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, ["note"]),
+        ({"note": ""}, ["note"]),
+        ({"note": "x" * 1001}, ["note"]),
+        ({"note": "n", "source": "resend"}, ["source"]),
+        ({"note": "n", "endpointIds": ["hook", "nobody"]}, ["endpointIds", "1"]),
+        ({"note": "n", "endpointIds": "hook"}, ["endpointIds"]),
+        ({"note": "n", "reasons": ["because"]}, ["reasons", "0"]),
+        ({"note": "n", "source": "failed", "reasons": ["exhausted"]}, ["reasons"]),
+        ({"note": "n", "statusCodeClass": 404}, ["statusCodeClass"]),
+        ({"note": "n", "source": "missing", "statusCodeClass": 500}, ["statusCodeClass"]),
+        ({"note": "n", "since": "yesterday"}, ["since"]),
+        ({"note": "n", "since": HOUR, "until": wire(timedelta(days=1))}, ["until"]),
+        ({"note": "n", "ratePerSecond": 0}, ["ratePerSecond"]),
+        ({"note": "n", "ratePerSecond": 10_001}, ["ratePerSecond"]),
+        ({"note": "n", "dryRun": "yes"}, ["dryRun"]),
+        ({"note": "n", "channels": ["a b"]}, ["channels", "0"]),
+        ({"note": "n", "eventTypes": [1]}, ["eventTypes", "0"]),
+    ],
+)
+def test_a_bad_job_is_refused_with_its_place(
+    api: Api, letters: list[DeadLetter], body: dict[str, Any], place: list[str]
+) -> None:
+    answer = api("POST", "/app/alice/replay", body, status=422)
+
+    assert [fault["loc"] for fault in answer["detail"]] == [["body", *place]]
+    assert not Replay.objects.exists()
+
+
+def test_a_job_is_paused_resumed_and_cancelled(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    job = api("POST", "/app/alice/replay", {"note": "n"}, status=202)["id"]
+
+    for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        assert api("POST", f"/app/alice/replay/{job}/{action}", status=200)["status"] == state
+        shown = api("POST", f"/app/alice/replay/{job}/{action}", status=409)
+        assert shown["code"] == "conflict"
+    assert DeadLetter.objects.filter(decision=None).count() == 12
+
+
+def test_an_idempotency_key_starts_one_job(api: Api, letters: list[DeadLetter], hints: Any) -> None:
+    options = {"headers": {"idempotency-key": "k1"}}
+
+    first = api("POST", "/app/alice/replay", {"note": "n"}, status=202, **options)
+    again = api("POST", "/app/alice/replay", {"note": "n"}, status=202, **options)
+
+    assert first == again
+    assert Replay.objects.count() == 1
+
+
+def test_resends_are_no_jobs(api: Api, alice: Tenant, endpoint: Endpoint, hints: Any) -> None:
+    event = make_event(alice)
+    make_settled(event, endpoint, DeliveryStatus.DELIVERED)
+    api("POST", f"/app/alice/msg/{event}/endpoint/hook/resend", status=202)
+    job = str(Replay.objects.get())
+
+    assert api("GET", "/app/alice/replay", status=200)["data"] == []
+    assert api("GET", f"/app/alice/replay/{job}", status=200)["source"] == "resend"
+    assert api("GET", "/background-task", status=200)["data"] == []
+
+
+@pytest.mark.usefixtures("hints")
+@pytest.mark.parametrize(
+    ("route", "source", "task"),
+    [
+        ("recover", "failed", "endpoint.recover"),
+        ("replay-missing", "missing", "endpoint.replay"),
+        ("bulk-replay", "all", "endpoint.bulk-replay"),
+    ],
+)
+def test_svix_ways_are_jobs_over_one_endpoint(
+    api: Api, endpoint: Endpoint, route: str, source: str, task: str
+) -> None:
+    alice = endpoint.tenant
+    make_settled(make_event(alice), endpoint, DeliveryStatus.PARKED)
+    started = api("POST", f"/app/alice/endpoint/hook/{route}", {"since": HOUR}, status=202)
+
+    job = Replay.objects.get()
+    assert (job.source, job.filters["endpoint_ids"]) == (source, [str(endpoint.id)])
+    assert job.total == (0 if source == "failed" else 1)
+    assert started["id"] == ids.to_text("qtask_", job.id)
+    assert (started["status"], started["task"]) == ("running", task)
+    shown = api("GET", f"/background-task/{started['id']}", status=200)
+    assert shown["data"] == {"total": job.total, "queued": 0, "delivered": 0, "failed": 0}
+    assert [row["id"] for row in api("GET", "/background-task", status=200)["data"]] == [
+        started["id"]
+    ]
+    for query, count in (
+        (f"task={task}", 1), ("task=other", 0), ("status=running", 1), ("status=failed", 0),
+    ):  # fmt: skip
+        assert len(api("GET", f"/background-task?{query}", status=200)["data"]) == count
+    for state, shown_as in (
+        ("paused", "running"),
+        ("finished", "finished"),
+        ("cancelled", "failed"),
+    ):
+        Replay.objects.update(state=state)
+        shown = api("GET", f"/background-task/{started['id']}", status=200)
+        assert shown["status"] == shown_as
+
+
+def test_a_bulk_replay_is_filtered(api: Api, alice: Tenant, endpoint: Endpoint, hints: Any) -> None:
+    make_settled(make_event(alice, event_type="a"), endpoint, DeliveryStatus.DELIVERED)
+    make_settled(make_event(alice, event_type="b"), endpoint, DeliveryStatus.DEAD, attempts=6)
+    make_settled(make_event(alice, channels=["c"]), endpoint, DeliveryStatus.PARKED)
+
+    def total(**more: Any) -> int:
+        body = {"since": HOUR, **more}
+        api("POST", "/app/alice/endpoint/hook/bulk-replay", body, status=202)
+        return Replay.objects.latest("id").total
+
+    assert total() == 3
+    assert total(eventTypes=["a", "b"]) == 2
+    assert total(channel="c") == 1
+    assert total(status=0) == 1
+    assert total(status=2) == 2
+    assert total(status=1) == 0
+    assert total(statusCodeClass=500) == 1
+
+
+def test_a_recovery_is_limited_and_needs_an_enabled_endpoint(
+    api: Api, alice: Tenant, endpoint: Endpoint
+) -> None:
+    def refused(route: str, body: Any, place: list[str]) -> None:
+        answer = api("POST", f"/app/alice/endpoint/hook/{route}", body, status=422)
+        assert answer["detail"][0]["loc"] == place
+
+    refused("recover", {}, ["body", "since"])
+    refused("recover", {"since": wire(timedelta(days=15))}, ["body", "since"])
+    refused("recover", {"since": HOUR, "until": wire(timedelta(hours=2))}, ["body", "until"])
+    refused("bulk-replay", {"since": HOUR, "status": 9}, ["body", "status"])
+    Endpoint.objects.update(disabled_at=timezone.now())
+    for route in ("recover", "replay-missing", "bulk-replay"):
+        refused(route, {"since": HOUR}, ["path", "endpoint_id"])
+    assert not Replay.objects.exists()
