@@ -8,15 +8,15 @@ what it found for a few seconds, so a revoked key is refused everywhere within 5
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from endpoints.models import ApiKey, Organization, Tenant
 from endpoints.principals import Principal, with_included
+from endpoints.remembered import Remembered
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -26,10 +26,7 @@ PREFIX_LENGTH = 16
 KEY_LENGTH = PREFIX_LENGTH + 1 + 43
 SECRET_BYTES = 32
 
-#: Less than the 5 s within which a revoked key must be refused.
-REMEMBERED_SECONDS = 4.0
-#: Answers kept of each sort; beyond it, those of that sort are forgotten.
-REMEMBERED_KEYS = 10_000
+_remembered = Remembered()
 
 _FIND = """
 SELECT k.id, k.name, k.organization_id, k.tenant_id, k.scopes, k.digest, k.expires_at,
@@ -126,47 +123,4 @@ def _judge(row: Any, text: str) -> tuple[Principal | None, bool]:
         scopes=with_included(scopes),
         expires_at=expires_at,
     )
-    return (None, False) if _is_expired(principal) else (principal, unmarked)
-
-
-def _is_expired(principal: Principal) -> bool:
-    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
-
-
-class _Memory:
-    """Answers of the last seconds, good and bad ones apart: guesses do not drive out keys."""
-
-    def __init__(self) -> None:
-        self._good: dict[bytes, tuple[float, Principal]] = {}
-        self._bad: dict[bytes, float] = {}
-
-    def get(self, text: str) -> tuple[bool, Principal | None]:
-        """Return whether there is an answer, and the answer."""
-        # Known by its digest, a key can be looked up without telling it by the time it takes.
-        digest = _digest(text)
-        now = time.monotonic()
-        if (good := self._good.get(digest)) and good[0] > now:
-            return True, None if _is_expired(good[1]) else good[1]
-        return self._bad.get(digest, 0.0) > now, None
-
-    def put(self, text: str, principal: Principal | None) -> Principal | None:
-        until = time.monotonic() + REMEMBERED_SECONDS
-        if principal is None:
-            _make_room(self._bad)
-            self._bad[_digest(text)] = until
-        else:
-            _make_room(self._good)
-            self._good[_digest(text)] = (until, principal)
-        return principal
-
-    def clear(self) -> None:
-        self._good.clear()
-        self._bad.clear()
-
-
-def _make_room(answers: dict[bytes, Any]) -> None:
-    if len(answers) >= REMEMBERED_KEYS:
-        answers.clear()
-
-
-_remembered = _Memory()
+    return (None, False) if principal.is_expired else (principal, unmarked)

@@ -16,6 +16,8 @@ class Organization(models.Model):
     name = models.CharField(max_length=256)
     created_at = models.DateTimeField(default=timezone.now)
     is_default = models.BooleanField(default=False)
+    #: Its id (`sub`) in JWTs made for svix-server, whose ids are no UUIDs.
+    subject = models.CharField(max_length=64, null=True, blank=True, unique=True)
 
     class Meta:
         db_table = "organization"

@@ -1,7 +1,7 @@
 """Who calls the API, and what they may do."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from endpoints.models import ApiKey
@@ -14,9 +14,10 @@ _INCLUDED = {Scope.MANAGE: frozenset({Scope.READ, Scope.REPLAY})}
 
 @dataclass(frozen=True)
 class Principal:
-    """An authenticated caller: one API key, of an organization or of one tenant of it."""
+    """An authenticated caller: an API key or a token, of an organization or of one tenant of it."""
 
-    key_id: UUID
+    #: None for a token that is not stored here.
+    key_id: UUID | None
     #: How audit entries name the caller.
     name: str
     organization_id: UUID
@@ -29,6 +30,10 @@ class Principal:
     #: What Django and DRF ask of a request's user.
     is_authenticated = True
     is_active = True
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes

@@ -27,11 +27,8 @@ from webhooks_platform.lib import ids
 
 KEY = id_key(ids.DEAD_LETTER)
 TAGS = ["Dead letters"]
-LIST = extend_schema(
-    tags=TAGS,
-    parameters=[*schemas.PAGE, *schemas.LETTER_FILTER],
-    responses=schemas.page_of(schemas.DeadLetterOut),
-)
+FILTERS = [*schemas.PAGE, *schemas.LETTER_FILTER]
+PAGE = schemas.page_of(schemas.DeadLetterOut)
 
 
 def letters_out(letters: list[DeadLetter]) -> list[dict[str, Any]]:
@@ -84,7 +81,9 @@ def _page(query: QueryDict, rows: QuerySet[DeadLetter]) -> Response:
 class DeadLettersOfTenant(APIView):
     scopes = {"GET": "read"}
 
-    @LIST
+    @extend_schema(
+        operation_id="application_dead_letter_list", tags=TAGS, parameters=FILTERS, responses=PAGE
+    )
     def get(self, request: Request, app_id: str) -> Response:
         """List an application's dead letters, newest first; the open ones unless asked."""
         tenant, query = tenant_of(request, app_id), request.query_params
@@ -96,8 +95,15 @@ class DeadLetters(APIView):
     scopes = {"GET": "read"}
     organization_methods = True
 
-    @extend_schema(parameters=[schemas.parameter("app_id", str, "Id or uid of one application.")])
-    @LIST
+    @extend_schema(
+        operation_id="dead_letter_list",
+        tags=TAGS,
+        parameters=[
+            schemas.parameter("app_id", str, "Id or uid of one application."),
+            *FILTERS,
+        ],
+        responses=PAGE,
+    )
     def get(self, request: Request) -> Response:
         """List the dead letters of all applications, newest first."""
         query, principal = request.query_params, caller(request)
@@ -112,7 +118,11 @@ class DeadLetters(APIView):
 class DeadLetterSummary(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(tags=TAGS, responses=schemas.list_of(schemas.DeadLetterGroup))
+    @extend_schema(
+        operation_id="dead_letter_summary",
+        tags=TAGS,
+        responses=schemas.list_of(schemas.DeadLetterGroup),
+    )
     def get(self, request: Request, app_id: str) -> Response:
         """Count an application's open dead letters by what they have in common."""
         rows = DeadLetter.objects.filter(tenant_id=tenant_of(request, app_id).id, decision=None)
@@ -134,7 +144,7 @@ def _group_out(group: dict[str, Any]) -> dict[str, Any]:
 class OneDeadLetter(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(tags=TAGS, responses=schemas.DeadLetterOut)
+    @extend_schema(operation_id="dead_letter_get", tags=TAGS, responses=schemas.DeadLetterOut)
     def get(self, request: Request, app_id: str, letter_id: str) -> Response:
         """Show one dead letter."""
         return Response(letters_out([get_letter(tenant_of(request, app_id), letter_id)])[0])
@@ -143,7 +153,12 @@ class OneDeadLetter(APIView):
 class ReplayDeadLetter(APIView):
     scopes = {"POST": "replay"}
 
-    @extend_schema(tags=TAGS, request=NoteIn, responses={202: schemas.ReplayOut})
+    @extend_schema(
+        operation_id="dead_letter_replay",
+        tags=TAGS,
+        request=NoteIn,
+        responses={202: schemas.ReplayOut},
+    )
     def post(self, request: Request, app_id: str, letter_id: str) -> Response:
         """Decide a dead letter by delivering it again, with its schedule anew."""
         tenant = tenant_of(request, app_id)
@@ -158,7 +173,12 @@ class ReplayDeadLetter(APIView):
 class DiscardDeadLetter(APIView):
     scopes = {"POST": "replay"}
 
-    @extend_schema(tags=TAGS, request=DiscardIn, responses=schemas.DeadLetterOut)
+    @extend_schema(
+        operation_id="dead_letter_discard",
+        tags=TAGS,
+        request=DiscardIn,
+        responses=schemas.DeadLetterOut,
+    )
     def post(self, request: Request, app_id: str, letter_id: str) -> Response:
         """Decide a dead letter by leaving it undelivered; the note says why."""
         letter = get_letter(tenant_of(request, app_id), letter_id)

@@ -11,10 +11,10 @@ from rest_framework.views import APIView
 
 from deliveries.api import schemas
 from deliveries.api.lookups import get_event, tenant_of
-from deliveries.api.parameters import read_time
 from deliveries.models import Delivery, DeliveryStatus, Event
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
+from endpoints.api.between import read_time
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 

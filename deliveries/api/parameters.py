@@ -3,11 +3,8 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -16,15 +13,14 @@ from deliveries.models import DeadLetter
 from deliveries.queries.attempts import AttemptFilter
 from deliveries.queries.dead_letters import ALL, OPEN, LetterFilter
 from deliveries.queries.events import EventFilter
-from deliveries.queries.paging import Window, last_of_instant, window
+from deliveries.queries.paging import Window, window
 from endpoints.api.acting import flag
+from endpoints.api.between import read_time
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.models import Tenant
 from webhooks_platform.api.errors import FieldError
 from webhooks_platform.api.pagination import Key, read_position
 from webhooks_platform.lib import ids
-
-Row = TypeVar("Row", bound=Model)
 
 NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 # `event_types=a,b`, `event_types[]=a&event_types[]=b` and `event_types[0]=a` mean the same.
@@ -51,22 +47,6 @@ def read_page(query: QueryDict, key: Key) -> Slice:
         backwards=position.backwards,
     )
     return Slice(span, position.limit)
-
-
-def read_time(query: QueryDict, name: str) -> datetime | None:
-    """Read an RFC 3339 time with its offset."""
-    text = query.get(name)
-    if not text:
-        return None
-    try:
-        # A plus that was not percent-encoded has become a space.
-        when = datetime.fromisoformat(text.replace(" ", "+"))
-        if when.tzinfo is None:
-            raise ValueError("no offset")
-        return when.astimezone(timezone.get_default_timezone())
-    except (ValueError, OverflowError):
-        message = "A time is written as in 2026-01-31T12:00:00Z."
-        raise FieldError.at("query", name, message=message) from None
 
 
 def with_content(query: QueryDict) -> bool:
@@ -132,16 +112,6 @@ def read_letter_filter(query: QueryDict, tenant: Tenant | None) -> LetterFilter:
         before=read_time(query, "before"),
         after=read_time(query, "after"),
     )
-
-
-def read_between(query: QueryDict, rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Narrow rows to those made between `before` and `after`, both exclusive."""
-    before, after = read_time(query, "before"), read_time(query, "after")
-    if before is not None:
-        rows = rows.filter(id__lt=ids.first_at(before))
-    if after is not None:
-        rows = rows.filter(id__gt=last_of_instant(ids.first_at(after)))
-    return rows
 
 
 def _read_endpoint(query: QueryDict, tenant: Tenant | None) -> UUID | None:

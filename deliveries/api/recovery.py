@@ -122,7 +122,12 @@ class Recover(Recovery):
             message = "Must be at most 14 days before `until`, or before now."
             raise FieldError.at("body", "since", message=message)
 
-    @extend_schema(tags=TAGS, request=SinceIn, responses={202: schemas.TaskOut})
+    @extend_schema(
+        operation_id="endpoint_recover",
+        tags=TAGS,
+        request=SinceIn,
+        responses={202: schemas.TaskOut},
+    )
     def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Deliver again what failed at the endpoint and waits for nothing."""
         return super().post(request, app_id, endpoint_id)
@@ -131,7 +136,12 @@ class Recover(Recovery):
 class ReplayMissing(Recovery):
     source = Replay.Source.MISSING
 
-    @extend_schema(tags=TAGS, request=SinceIn, responses={202: schemas.TaskOut})
+    @extend_schema(
+        operation_id="endpoint_replay_missing",
+        tags=TAGS,
+        request=SinceIn,
+        responses={202: schemas.TaskOut},
+    )
     def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Deliver what was never attempted at the endpoint, parked messages included."""
         return super().post(request, app_id, endpoint_id)
@@ -150,7 +160,12 @@ class BulkReplay(Recovery):
             "statuses": () if status is None else _statuses(WireStatus(status)),
         }
 
-    @extend_schema(tags=TAGS, request=BulkReplayIn, responses={202: schemas.TaskOut})
+    @extend_schema(
+        operation_id="endpoint_bulk_replay",
+        tags=TAGS,
+        request=BulkReplayIn,
+        responses={202: schemas.TaskOut},
+    )
     def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Deliver the endpoint's messages again, delivered ones too."""
         return super().post(request, app_id, endpoint_id)
@@ -166,6 +181,7 @@ class BackgroundTasks(APIView):
     organization_methods = True
 
     @extend_schema(
+        operation_id="background_task_list",
         tags=["Background task"],
         parameters=[
             schemas.LIMIT,
@@ -190,7 +206,9 @@ class BackgroundTasks(APIView):
 class BackgroundTask(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(tags=["Background task"], responses=schemas.TaskOut)
+    @extend_schema(
+        operation_id="background_task_get", tags=["Background task"], responses=schemas.TaskOut
+    )
     def get(self, request: Request, task_id: str) -> Response:
         """Show a replay job as a background task."""
         principal, wanted = caller(request), id_of(TASK, task_id)

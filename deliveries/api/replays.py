@@ -11,13 +11,13 @@ from rest_framework.views import APIView
 from deliveries import replay
 from deliveries.api import schemas
 from deliveries.api.lookups import get_replay, tenant_of
-from deliveries.api.parameters import read_between
 from deliveries.api.refusing import refusals
 from deliveries.api.replay_out import preview_out, replay_out
 from deliveries.api.serializers import ReplayIn
 from deliveries.models import Replay
 from deliveries.selection import Selection
 from endpoints.api.acting import actor
+from endpoints.api.between import read_between
 from endpoints.api.scoping import get_endpoint
 from endpoints.models import Tenant
 from webhooks_platform.api.errors import ApiError, FieldError, fault
@@ -40,7 +40,10 @@ class Replays(APIView):
         return Response(page.body([replay_out(job) for job in page.rows]))
 
     @extend_schema(
-        tags=TAGS, request=ReplayIn, responses={202: schemas.ReplayOut, 200: schemas.ReplayOut}
+        operation_id="replay_create",
+        tags=TAGS,
+        request=ReplayIn,
+        responses={202: schemas.ReplayOut, 200: schemas.ReplayOut},
     )
     def post(self, request: Request, app_id: str) -> Response:
         """Start a job, or with `dryRun` only count what it would deliver."""
@@ -60,7 +63,7 @@ class Replays(APIView):
 class OneReplay(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(tags=TAGS, responses=schemas.ReplayOut)
+    @extend_schema(operation_id="replay_get", tags=TAGS, responses=schemas.ReplayOut)
     def get(self, request: Request, app_id: str, replay_id: str) -> Response:
         """Show a job and its progress; total = delivered + failed + remaining."""
         return Response(replay_out(get_replay(tenant_of(request, app_id), replay_id)))

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
+from endpoints.api.views.api_keys import ApiKeys, OneApiKey
 from endpoints.api.views.applications import Application, Applications
+from endpoints.api.views.audit import Audit, AuditOfApplication
 from endpoints.api.views.endpoint_headers import EndpointHeaders
 from endpoints.api.views.endpoint_secrets import EndpointSecret, EndpointSecretRotation
 from endpoints.api.views.endpoints import Endpoint, Endpoints
@@ -18,6 +20,10 @@ urlpatterns = [
     path(f"{ENDPOINT}/headers", EndpointHeaders.as_view()),
     path(f"{ENDPOINT}/secret", EndpointSecret.as_view()),
     path(f"{ENDPOINT}/secret/rotate", EndpointSecretRotation.as_view()),
+    path("app/<str:app_id>/audit", AuditOfApplication.as_view()),
+    path("audit", Audit.as_view()),
+    path("api-key", ApiKeys.as_view()),
+    path("api-key/<str:key_id>", OneApiKey.as_view()),
     path("event-type", EventTypes.as_view()),
     path("event-type/<str:name>", EventType.as_view()),
 ]

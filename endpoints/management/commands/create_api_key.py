@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from endpoints import api_keys
+from endpoints import key_issuing
+from endpoints.audit import Actor
 from endpoints.models import ApiKey, Organization, Tenant
 from webhooks_platform.lib import ids
 
@@ -32,11 +33,12 @@ class Command(BaseCommand):
         if not name.strip():
             raise CommandError("The key needs a name.")
         tenant = _tenant(organization, uid) if uid is not None else None
-        _, text = api_keys.create(
-            organization=organization,
+        _, text = key_issuing.issue(
+            organization,
             tenant=tenant,
             name=name,
             scopes=options["scope"] or ApiKey.Scope.values,
+            actor=Actor("manage.py create_api_key"),
         )
         self.stdout.write(text)
 

@@ -8,7 +8,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries
 
-from endpoints import api_keys
+from endpoints import api_keys, remembered
 from endpoints.models import ApiKey, Organization, Tenant
 from endpoints.principals import Principal
 from tests.integration.endpoints.conftest import Api, api_of
@@ -85,7 +85,7 @@ def test_remembers_both_answers_for_less_than_5_seconds(
     ApiKey.objects.update(revoked_at=datetime.now(UTC))
     later = time.monotonic() + 5
     with monkeypatch.context() as patch:
-        patch.setattr(api_keys.time, "monotonic", lambda: later)
+        patch.setattr(remembered.time, "monotonic", lambda: later)
         assert api_keys.find(good) is None
 
 
@@ -103,7 +103,7 @@ def test_an_expired_key_is_refused_although_remembered(organization: Organizatio
 def test_remembers_a_bounded_number(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_keys, "REMEMBERED_KEYS", 3)
+    monkeypatch.setattr(remembered, "REMEMBERED_KEYS", 3)
     good = create(organization)
     api_keys.find(good)
 
