@@ -95,6 +95,8 @@ class Selection:
     until: datetime | None = None
     #: These dead letters and no others.
     letter_ids: tuple[UUID, ...] = ()
+    #: When the dead letters were made, at the earliest.
+    given_up_since: datetime | None = None
     #: DeliveryStatus of settled deliveries.
     statuses: tuple[int, ...] = ()
 
@@ -129,6 +131,7 @@ class Selection:
             "lowest": lowest,
             "highest": lowest + 99,
             "letters": list(self.letter_ids),
+            "given_up_since": self.given_up_since and ids.first_at(self.given_up_since),
             "statuses": list(self.statuses),
         }
 
@@ -152,6 +155,7 @@ class Selection:
             (self.channels, f"coalesce({channels} && %(channels)s::varchar[], false)"),
             (self.reasons, "r.reason = ANY (%(reasons)s)"),
             (self.letter_ids, "r.id = ANY (%(letters)s)"),
+            (self.given_up_since, "r.id >= %(given_up_since)s"),
             (self.statuses, "r.status = ANY (%(statuses)s)"),
             (
                 self.status_code_class is not None,
@@ -178,5 +182,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "letter_ids": _ids,
     "since": datetime.fromisoformat,
     "until": datetime.fromisoformat,
+    "given_up_since": datetime.fromisoformat,
     "status_code_class": int,
 }

@@ -125,3 +125,19 @@ def _record(actor: Actor, action: str, event_type: EventType, **detail: Any) -> 
         target=ids.to_text(PREFIX, event_type.id),
         detail={"name": event_type.name, **detail},
     )
+
+
+def names(organization_id: UUID) -> list[str]:
+    """Return the names in the catalogue, archived ones left out."""
+    rows = EventType.objects.filter(organization_id=organization_id, archived=False)
+    return list(rows.order_by("name").values_list("name", flat=True))
+
+
+def example(organization_id: UUID, name: str) -> dict[str, Any] | None:
+    """Return the first example of the type's newest schema that is an object, or None."""
+    row = EventType.objects.filter(organization_id=organization_id, name=name).first()
+    for _, schema in sorted(((row and row.schemas) or {}).items(), reverse=True):
+        for found in schema.get("examples", []) if isinstance(schema, dict) else []:
+            if isinstance(found, dict):
+                return found
+    return None

@@ -113,12 +113,12 @@ def disable(
     return locked
 
 
-def enable(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
+def enable(endpoint: Endpoint, *, actor: Actor, note: str = "") -> Endpoint:
     """Send to the endpoint again, from the next event on; parked deliveries stay parked."""
     with transaction.atomic():
         locked = lock_endpoint(endpoint.id)
         if apply(locked, {"disabled_at": None, "disabled_reason": None}):
-            _closed_or_opened(locked, actor)
+            _closed_or_opened(locked, actor, note)
     return locked
 
 
@@ -166,13 +166,14 @@ def _store_headers(endpoint: Endpoint, before: Headers, after: Headers, actor: A
 
 def _closed_or_opened(endpoint: Endpoint, actor: Actor, note: str = "") -> None:
     """Do what follows from a change of `disabled_at`, after it has been saved."""
+    detail = {"note": note} if note else {}
     if endpoint.disabled_at is None:
         EndpointHealth.objects.filter(endpoint=endpoint).update(first_exhausted_at=None)
-        record_endpoint(actor, "endpoint.enabled", endpoint)
+        record_endpoint(actor, "endpoint.enabled", endpoint, **detail)
         return
     closing.close([endpoint.id], closing.Ending.DISABLED)
-    detail = {"reason": endpoint.disabled_reason, **({"note": note} if note else {})}
-    record_endpoint(actor, "endpoint.disabled", endpoint, **detail)
+    reason = endpoint.disabled_reason
+    record_endpoint(actor, "endpoint.disabled", endpoint, reason=reason, **detail)
 
 
 def _columns(endpoint: Endpoint, values: EndpointValues) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from endpoints.roles import Role
 from webhooks_platform.lib import ids
 
 
@@ -64,21 +65,43 @@ class Tenant(models.Model):
 
 
 class Membership(models.Model):
-    """A user's role at one tenant."""
-
-    class Role(models.TextChoices):
-        ADMIN = "admin"
+    """A user's role: at one tenant, at all tenants of one organization, or everywhere."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, choices=Role.choices, default=Role.ADMIN)
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.TENANT_ADMIN)
+    #: For tenant admins.
+    tenant = models.ForeignKey(
+        Tenant, models.CASCADE, related_name="memberships", null=True, blank=True
+    )
+    #: For support staff.
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="memberships", null=True, blank=True
+    )
 
     class Meta:
         db_table = "membership"
-        constraints = [models.UniqueConstraint(fields=["user", "tenant"], name="one_membership")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role", "tenant", "organization"],
+                name="one_membership",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(role=Role.TENANT_ADMIN, tenant__isnull=False, organization__isnull=True)
+                    | Q(role=Role.SUPPORT, tenant__isnull=True, organization__isnull=False)
+                    | Q(role=Role.OPERATOR, tenant__isnull=True, organization__isnull=True)
+                ),
+                name="membership_place",
+                violation_error_message=(
+                    "A tenant admin is one of a tenant, support is of an organization, "
+                    "and an operator of neither."
+                ),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} at {self.tenant_id}"
+        return f"{self.get_role_display()} {self.user_id}"
 
 
 class ApiKey(models.Model):
@@ -106,6 +129,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_key"
+        verbose_name, verbose_name_plural = "API key", "API keys"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -238,6 +262,7 @@ class EndpointHealth(models.Model):
 
     class Meta:
         db_table = "endpoint_health"
+        verbose_name, verbose_name_plural = "endpoint health", "endpoint health"
 
     def __str__(self) -> str:
         return f"health of {self.endpoint_id}"
@@ -259,6 +284,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "audit_entry"
+        verbose_name, verbose_name_plural = "audit entry", "audit log"
         indexes = [
             models.Index(fields=["organization_id", "-id"], name="audit_of_organization"),
             models.Index(fields=["tenant_id", "-id"], name="audit_of_tenant"),

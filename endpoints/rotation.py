@@ -38,10 +38,12 @@ def current(endpoint: Endpoint) -> SecretMaterial:
     return signing_secrets.parse_secret(text.decode())
 
 
-def reveal(endpoint: Endpoint, actor: Actor) -> SecretMaterial:
-    """Return the current secret for showing it to `actor`, and record that."""
+def reveal(endpoint: Endpoint, actor: Actor, *, reason: str = "") -> SecretMaterial:
+    """Return the current secret for showing it to `actor`, and record that, with the reason."""
     with transaction.atomic():
-        record_endpoint(actor, "secret.revealed", endpoint)
+        record_endpoint(
+            actor, "secret.revealed", endpoint, **({"reason": reason} if reason else {})
+        )
         return current(endpoint)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from endpoints import closing
 from endpoints.audit import Actor, record_tenant
 from endpoints.changes import apply, lock_tenant, unique_uid
-from endpoints.models import Endpoint, Membership, Tenant
+from endpoints.models import Endpoint, Tenant
 
 
 class TenantValues(TypedDict, total=False):
@@ -57,22 +57,3 @@ def delete(tenant: Tenant, *, actor: Actor) -> None:
             apply(endpoint, {"uid": None, "deleted_at": now})
         closing.close([endpoint.id for endpoint in open_endpoints], closing.Ending.DELETED)
         record_tenant(actor, "tenant.deleted", locked, endpoints=len(open_endpoints))
-
-
-def add_member(membership: Membership, *, actor: Actor) -> None:
-    """Store a new membership; its user may see the tenant's rows in the admin."""
-    with transaction.atomic():
-        membership.save(force_insert=True)
-        _record_membership(actor, "membership.added", membership)
-
-
-def remove_member(membership: Membership, *, actor: Actor) -> None:
-    """End a membership; holds for the user's next request."""
-    with transaction.atomic():
-        _record_membership(actor, "membership.removed", membership)
-        membership.delete()
-
-
-def _record_membership(actor: Actor, action: str, membership: Membership) -> None:
-    user = membership.user.get_username()
-    record_tenant(actor, action, membership.tenant, user=user, role=membership.role)

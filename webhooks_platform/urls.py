@@ -6,6 +6,9 @@ from django.urls import include, path
 from webhooks_platform import health
 from webhooks_platform.metrics_page import metrics
 
+admin.site.site_header = admin.site.site_title = "Webhooks platform"
+admin.site.index_title = "Overview"
+
 urlpatterns = [
     *health.urlpatterns,
     path("metrics", metrics),

@@ -29,6 +29,12 @@ class OutcomeFilter(SimpleListFilter):
 class AttemptAdmin(HistoryAdmin):
     id_prefix = ids.ATTEMPT
     finders = {
+        ids.DELIVERY: lambda found: {
+            "event_id__in": list(
+                Delivery.objects.filter(id=found).values_list("event_id", flat=True)
+            ),
+            "delivery_id": found,
+        },
         ids.ATTEMPT: lambda found: {"id": found},
         ids.EVENT: lambda found: {"event_id": found},
         ids.ENDPOINT: lambda found: {"endpoint_id": found},

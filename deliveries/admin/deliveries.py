@@ -3,28 +3,36 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from deliveries import replay
 from deliveries.admin.events import event_ids
 from deliveries.admin.history import EndpointFilter, HistoryAdmin, SimpleListFilter
-from deliveries.admin.showing import NOTHING, folded, link, moment, table
-from deliveries.models import Attempt, DeadLetter, Delivery, DeliveryStatus, Event, Trigger
-from deliveries.queries import attempts
+from deliveries.admin.showing import NOTHING, badge, link, moment
+from deliveries.admin.timeline import timeline
+from deliveries.models import Attempt, DeadLetter, Delivery, DeliveryStatus, Event
 from deliveries.queries.outlook import Outlook
 from deliveries.queries.paging import first_of_instant, last_of_instant
-from endpoints.admin_scope import actor
+from endpoints.admin.scope import actor
 from endpoints.audit import Actor
 from endpoints.models import Endpoint
+from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
 #: Deliveries that one action resends; more are a matter for a replay with a filter.
 RESENT_AT_MOST = 100
 OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+KINDS = {
+    DeliveryStatus.PENDING: "waits",
+    DeliveryStatus.SENDING: "waits",
+    DeliveryStatus.DELIVERED: "good",
+    DeliveryStatus.DEAD: "bad",
+    DeliveryStatus.PARKED: "quiet",
+    DeliveryStatus.CANCELLED: "quiet",
+}
 
 
 class StatusFilter(SimpleListFilter):
@@ -61,11 +69,11 @@ class DeliveryAdmin(HistoryAdmin):
     actions = ["resend_selected"]
     fields = readonly_fields = (
         "wire_id", "tenant", "event", "endpoint", "state", "due", "waits_for", "attempts", "last",
-        "settled_at", "dead_letter", "history",
+        "settled_at", "dead_letter", "life",
     )  # fmt: skip
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+        return self.reaches(request, None, Capability.REPLAY)
 
     def find_by_uid(
         self, request: HttpRequest, queryset: QuerySet[Delivery], uid: str
@@ -75,7 +83,8 @@ class DeliveryAdmin(HistoryAdmin):
 
     @admin.display(description="status")
     def state(self, row: Delivery) -> str:
-        return str(DeliveryStatus(row.status).label)
+        status = DeliveryStatus(row.status)
+        return badge(str(status.label), KINDS[status])
 
     @admin.display(description="last answer")
     def last(self, row: Delivery) -> str:
@@ -100,12 +109,9 @@ class DeliveryAdmin(HistoryAdmin):
         letter = Outlook.of([row]).letters.get(row.id)
         return link(DeadLetter, letter, prefix=ids.DEAD_LETTER)
 
-    @admin.display(description="attempts made")
-    def history(self, row: Delivery) -> str:
-        return table(
-            ["#", "at", "trigger", "status", "error", "ms", "next", "answer"],
-            [_cells(attempt) for attempt in attempts.of_delivery(row.id, row.event_id)],
-        )
+    @admin.display(description="timeline")
+    def life(self, row: Delivery) -> str:
+        return timeline(row)
 
     @admin.action(description="Resend the selected deliveries", permissions=["resend"])
     def resend_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
@@ -130,11 +136,7 @@ class DeliveryAdmin(HistoryAdmin):
         return [path("<uuid:object_id>/resend/", view, name=name), *super().get_urls()]
 
     def resend_one(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        row = self.get_object(request, str(object_id))
-        if row is None:
-            raise Http404
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        row = self.get_or_refuse(request, object_id, Capability.REPLAY)
         refusal = resend(row, actor(request))
         self._tell(request, int(not refusal), [refusal] if refusal else [])
         return HttpResponseRedirect(reverse("admin:deliveries_delivery_change", args=[object_id]))
@@ -164,16 +166,3 @@ def _of_events(found: list[Any]) -> dict[str, Any]:
         "id__gte": first_of_instant(min(found)),
         "id__lte": last_of_instant(max(found)),
     }
-
-
-def _cells(attempt: Attempt) -> list[Any]:
-    return [
-        link(Attempt, attempt.id, str(attempt.number)),
-        moment(ids.timestamp(attempt.id)),
-        Trigger(attempt.trigger).label,
-        attempt.status_code,
-        attempt.error_kind,
-        attempt.duration_ms,
-        moment(attempt.next_attempt_at),
-        folded("show", attempt.response),
-    ]

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from deliveries.admin.history import HistoryAdmin
 from deliveries.admin.showing import NOTHING, link, moment, pre, table
-from deliveries.models import Delivery, DeliveryStatus, Event, EventUid
+from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, EventUid
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
 from endpoints.models import Endpoint
@@ -18,8 +18,11 @@ from webhooks_platform.lib import ids
 @admin.register(Event)
 class EventAdmin(HistoryAdmin):
     id_prefix = ids.EVENT
+    organization_field = "organization_id"
     finders = {
         ids.EVENT: lambda found: {"id": found},
+        ids.DELIVERY: lambda found: _of(Delivery, found),
+        ids.ATTEMPT: lambda found: _of(Attempt, found),
         ids.TENANT: lambda found: {"tenant_id": found},
     }
     list_display = ["wire_id", "tenant", "event_type", "uid", "published_at"]
@@ -58,10 +61,20 @@ class EventAdmin(HistoryAdmin):
         )
 
 
+def _of(model: type[Delivery | Attempt], found: Any) -> dict[str, Any]:
+    """Return the lookup of the event that a delivery or an attempt is about."""
+    return {"id__in": list(model.objects.filter(id=found).values_list("event_id", flat=True))}
+
+
 def _cells(row: Delivery, endpoint: Endpoint | None, outlook: Outlook) -> list[Any]:
     return [
         link(Delivery, row.id, str(row)),
-        link(Endpoint, row.endpoint_id, endpoint.url if endpoint else None, prefix=ids.ENDPOINT),
+        link(
+            Endpoint,
+            row.endpoint_id,
+            (endpoint.uid or endpoint.url) if endpoint else None,
+            prefix=ids.ENDPOINT,
+        ),
         DeliveryStatus(row.status).label,
         row.attempts,
         row.last_error or row.last_status_code,

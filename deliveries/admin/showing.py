@@ -29,8 +29,15 @@ def link(
     )
 
 
-def pre(text: str) -> SafeString:
+def badge(text: str, kind: str) -> SafeString:
+    """Return a word in a frame; `kind` is good, bad, waits or quiet."""
+    return format_html('<span class="badge {}">{}</span>', kind, text)
+
+
+def pre(text: str) -> SafeString | str:
     """Return preformatted text, cut if it is long."""
+    if not text:
+        return NOTHING
     cut = "" if len(text) <= SHOWN else f"\n… {len(text) - SHOWN} more characters"
     return format_html('<pre class="readonly">{}{}</pre>', text[:SHOWN], cut)
 

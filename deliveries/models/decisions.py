@@ -158,6 +158,7 @@ class DeadLetter(models.Model):
                 name="open_letters_of_endpoint",
             ),
             models.Index(fields=["replay"], name="letters_of_replay"),
+            models.Index(fields=["delivery_id"], name="letters_of_delivery"),
         ]
 
     def __str__(self) -> str:

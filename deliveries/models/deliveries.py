@@ -58,6 +58,7 @@ class OpenDelivery(DeliveryFacts):
 
     class Meta:
         db_table = "open_delivery"
+        verbose_name, verbose_name_plural = "open delivery", "open deliveries"
         indexes = [
             models.Index(fields=["endpoint_id", "next_attempt_at"], name="open_delivery_lane"),
             # What a job has queued and nobody has tried yet; other rows are not in it.
@@ -97,6 +98,7 @@ class SettledDelivery(DeliveryFacts):
 
     class Meta:
         db_table = "settled_delivery"
+        verbose_name, verbose_name_plural = "settled delivery", "settled deliveries"
         indexes = [models.Index(fields=["endpoint_id", "id"], name="settled_of_endpoint")]
 
     def __str__(self) -> str:
@@ -114,6 +116,7 @@ class Delivery(DeliveryFacts):
     class Meta:
         managed = False
         db_table = "delivery"
+        verbose_name, verbose_name_plural = "delivery", "deliveries"
 
     def __str__(self) -> str:
         return ids.to_text(ids.DELIVERY, self.id)

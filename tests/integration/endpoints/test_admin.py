@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from endpoints import rotation
@@ -84,6 +85,8 @@ def test_an_endpoint_is_disabled_with_a_reason_enabled_and_deleted(
     member.get(page("endpoint_enable", endpoint.pk))
     assert Endpoint.objects.get().disabled_at is not None
     member.post(page("endpoint_enable", endpoint.pk))
+    assert Endpoint.objects.get().disabled_at is not None
+    member.post(page("endpoint_enable", endpoint.pk), {"note": "moved"})
     assert Endpoint.objects.get().disabled_at is None
     member.post(page("endpoint_end", endpoint.pk))
 
@@ -91,7 +94,7 @@ def test_an_endpoint_is_disabled_with_a_reason_enabled_and_deleted(
     assert closed == [([endpoint.id], "disabled"), ([endpoint.id], "deleted")]
     assert [(e.action, e.detail) for e in AuditEntry.objects.order_by("id")] == [
         ("endpoint.disabled", {"reason": "user", "note": "moving"}),
-        ("endpoint.enabled", {}),
+        ("endpoint.enabled", {"note": "moved"}),
         ("endpoint.deleted", {}),
     ]
     assert member.get(page("endpoint_rotate_secret", endpoint.pk)).status_code == 404
@@ -149,3 +152,29 @@ def test_an_endpoint_is_added_with_a_secret(member: Client, alice: Tenant) -> No
     endpoint = Endpoint.objects.get()
     assert (endpoint.tenant_id, endpoint.secrets.count()) == (alice.id, 1)
     assert audited()[0][0] == "endpoint.created"
+
+
+def test_a_secret_is_masked_until_somebody_says_why(member: Client, endpoint: Endpoint) -> None:
+    shown = member.get(page("endpoint_change", endpoint.pk)).content.decode()
+    assert "whsec_••••••••" in shown and rows.SECRET not in shown
+    url = page("endpoint_reveal_secret", endpoint.pk)
+    for refused in (member.get(url), member.post(url, {"note": ""})):
+        assert rows.SECRET not in refused.content.decode()
+    assert audited() == []
+
+    answer = member.post(url, {"note": "receiver lost it"})
+
+    assert f'<code id="secret">{rows.SECRET}</code>' in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.detail) == ("secret.revealed", {"reason": "receiver lost it"})
+
+
+def test_history_is_the_audit_log(member: Client, endpoint: Endpoint) -> None:
+    member.post(page("endpoint_disable", endpoint.pk), {"note": "moving"})
+
+    shown = member.get(page("endpoint_history", endpoint.pk), follow=True).content.decode()
+
+    assert "endpoint.disabled" in shown and "anna" in shown
+    assert "1 audit entry" in shown
+    assert LogEntry.objects.count() == 0

@@ -1,0 +1,118 @@
+"""From the dead letters that somebody sees in a list to a decision about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import Count, QuerySet
+
+from deliveries.admin.filters import CLASSES, moment_of
+from deliveries.admin.history import id_of
+from deliveries.models import DeadLetter
+from deliveries.selection import Selection
+from endpoints.models import Endpoint, Tenant
+from webhooks_platform.lib import ids
+
+#: Letters that a decision can name one by one, and tenants that it can be about.
+NAMED_AT_MOST = 200
+TENANTS_AT_MOST = 50
+SAMPLE = 10
+RATE_MAX = 10_000
+NOTE_MAX = 1000
+
+
+class DecisionForm(forms.Form):
+    note = forms.CharField(
+        label="Reason",
+        max_length=NOTE_MAX,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Kept with every letter and in the audit log.",
+    )
+
+
+class ReplayForm(DecisionForm):
+    rate_per_second = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=RATE_MAX,
+        label="Deliveries per second",
+        help_text="Empty for as fast as the receivers take them.",
+    )
+
+
+class TooManyError(Exception):
+    """The decision is about more than one page can confirm; the message says what to narrow."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Open dead letters that somebody means to decide, with what he should know before."""
+
+    #: Letters of each tenant.
+    counts: Mapping[Tenant, int]
+    sample: list[DeadLetter]
+    #: Endpoints among theirs that are disabled: to them nothing is replayed.
+    disabled: int
+    selection: Selection
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -> Choice:
+    """Return what the filtered rows of a list amount to, at tenants where the user may decide.
+
+    `query` are the list's own filters, from which the jobs' selections are made. Raises
+    TooManyError.
+    """
+    wanted = rows.filter(decision=None, tenant_id__in=tenants.values("id")).order_by("-id")
+    grouped = wanted.order_by().values("tenant_id").annotate(count=Count("id"))
+    counts = {row["tenant_id"]: row["count"] for row in grouped[: TENANTS_AT_MOST + 1]}
+    if len(counts) > TENANTS_AT_MOST:
+        raise TooManyError(f"These are of more than {TENANTS_AT_MOST} tenants; narrow the filter.")
+    named = Tenant.objects.in_bulk(counts)
+    return Choice(
+        counts={named[tenant_id]: count for tenant_id, count in counts.items()},
+        sample=list(wanted[:SAMPLE]),
+        disabled=_disabled(wanted),
+        selection=_selection(wanted, query),
+    )
+
+
+def _disabled(wanted: QuerySet[DeadLetter]) -> int:
+    endpoints = wanted.order_by().values("endpoint_id").distinct()
+    return Endpoint.objects.filter(id__in=endpoints, disabled_at__isnull=False).count()
+
+
+def _selection(wanted: QuerySet[DeadLetter], query: Mapping[str, str]) -> Selection:
+    """Return what selects the same letters later: by the filters, or by name if few are meant."""
+    term = query.get("q", "").strip()
+    if "letters" in query or (term and not term.startswith((ids.TENANT, ids.ENDPOINT))):
+        return Selection("dead-letter", letter_ids=_named(wanted))
+    selection = Selection(
+        "dead-letter",
+        event_types=_one(query.get("event_type")),
+        reasons=_one(query.get("reason__exact")),
+        status_code_class=_class(query.get("status_class")),
+        given_up_since=moment_of(query.get("since")),
+    )
+    endpoint = id_of(ids.ENDPOINT, query.get("endpoint") or term)
+    return selection if endpoint is None else replace(selection, endpoint_ids=(endpoint,))
+
+
+def _named(wanted: QuerySet[DeadLetter]) -> tuple[UUID, ...]:
+    found = tuple(wanted.values_list("id", flat=True)[: NAMED_AT_MOST + 1])
+    if len(found) > NAMED_AT_MOST:
+        raise TooManyError(f"At most {NAMED_AT_MOST} letters are found by a search; use filters.")
+    return found
+
+
+def _one(text: str | None) -> tuple[str, ...]:
+    return (text,) if text else ()
+
+
+def _class(text: str | None) -> int | None:
+    return int(text) if text in CLASSES else None

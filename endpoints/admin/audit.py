@@ -1,0 +1,53 @@
+"""The audit log: read by everybody for what they may see, written by nobody here."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from endpoints.admin.links import target_link
+from endpoints.admin.scope import TenantModelAdmin
+from endpoints.models import AuditEntry
+from webhooks_platform.lib import ids
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(TenantModelAdmin):
+    id_prefix = ids.AUDIT_ENTRY
+    organization_field = "organization_id"
+    list_display = ["at", "actor", "action", "linked_target", "request_id"]
+    list_filter = ["action"]
+    ordering = ["-id"]
+    sortable_by = ()
+    search_fields = ["id"]
+    search_help_text = "A target's id (ep_…, app_…, dl_…, …), a user's name or a request id"
+    fields = readonly_fields = (
+        "wire_id", "at", "actor", "action", "linked_target", "shown_detail", "request_id",
+    )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip().replace("\0", "")
+        if not term:
+            return queryset, False
+        by = "target" if "_" in term and term.split("_")[0] + "_" in _PREFIXES else None
+        if by is not None:
+            return queryset.filter(target=term), False
+        return queryset.filter(actor=term) | queryset.filter(request_id=term), False
+
+    @admin.display(description="target")
+    def linked_target(self, entry: AuditEntry) -> str:
+        return target_link(entry.target)
+
+    @admin.display(description="detail")
+    def shown_detail(self, entry: AuditEntry) -> str:
+        return json.dumps(entry.detail, indent=1, ensure_ascii=False)
+
+
+_PREFIXES = frozenset(
+    {ids.ORGANIZATION, ids.TENANT, ids.ENDPOINT, ids.EVENT, ids.ATTEMPT, ids.DEAD_LETTER}
+    | {ids.REPLAY, ids.API_KEY, "evtype_"}
+)
