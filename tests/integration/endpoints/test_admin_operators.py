@@ -225,8 +225,6 @@ def test_audit_entries_are_found_and_linked(operator: Client, alice: Tenant) -> 
         shown = operator.get(page("auditentry_changelist") + f"?q={term}").content.decode()
         assert "tenant.updated" in shown
     assert f'href="{page("tenant_change", alice.pk)}">{text}</a>' in shown
-    assert (
-        "tenant.updated"
-        not in operator.get(page("auditentry_changelist") + "?q=somebody").content.decode()
-    )
+    other = operator.get(page("auditentry_changelist") + "?q=somebody").content.decode()
+    assert "0 audit log" in other
     assert audited()[-1] == ("tenant.updated", text)
