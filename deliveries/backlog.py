@@ -46,6 +46,7 @@ letter AS (SELECT FROM dead_letter WHERE decision IS NULL LIMIT %(most)s)
 SELECT (SELECT count(*) FROM due),
        (SELECT coalesce(extract(epoch FROM now - at), 0) FROM moment, oldest),
        (SELECT count(*) FROM letter),
+       (SELECT count(*) FROM replay WHERE state = 'running' AND source <> 'resend'),
        (SELECT coalesce(extract(epoch FROM greatest(now - min(expires_at), '0')), 0)
         FROM moment, lease GROUP BY now)
 """
@@ -58,6 +59,8 @@ class Backlog:
     due: int
     oldest_due_seconds: float
     open_dead_letters: int
+    #: Jobs that still have something to take up or to wait for.
+    running_replays: int
     #: How long the oldest expired lease has been waiting for a sweep.
     oldest_expired_lease_seconds: float
     #: Days after today whose partition exists, in all three tables.
@@ -72,11 +75,12 @@ def read() -> Backlog:
         timeout = [str(STATEMENT_TIMEOUT_MS)]
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", timeout)
         cursor.execute(READ, {"most": COUNTED_AT_MOST, "at_once": ids.EPOCH})
-        due, oldest, letters, lease = cursor.fetchone()
+        due, oldest, letters, replays, lease = cursor.fetchone()
         return Backlog(
             due=due,
             oldest_due_seconds=float(oldest),
             open_dead_letters=letters,
+            running_replays=replays,
             oldest_expired_lease_seconds=float(lease or 0),
             partition_days_ahead=partitions.days_ahead(cursor),
             default_partition_used=partitions.default_is_used(cursor),

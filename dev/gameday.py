@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dev.drills import database, deaths, hints, history, rotation
+from dev.drills import database, deaths, figures, hints, history, replays, rotation
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
 from dev.terminal import run, say
@@ -39,6 +39,9 @@ DRILLS = {
     "keys": Drill(rotation.keys, 10_000, 300),
     "midnight": Drill(database.midnight, 1000, 100),
     "history": Drill(history.history, 1_000_000, 5_000, history.history_short),
+    "replay": Drill(replays.replay, 10_000, 400),
+    "metrics": Drill(figures.metrics, 10_000, 300),
+    "lists": Drill(figures.lists, 1_000_000, 5_000),
     "postgres-restart": Drill(database.postgres_restart, 5, 1),
 }
 

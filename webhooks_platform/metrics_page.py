@@ -37,6 +37,10 @@ GAUGES = {
         "webhook_dlq_size",
         "Dead letters that nobody has decided on, counted up to a million.",
     ),
+    "running_replays": (
+        "webhook_replays_running",
+        "Replay jobs that have deliveries left to take up or to wait for; single resends aside.",
+    ),
     "oldest_expired_lease_seconds": (
         "webhook_expired_lease_oldest_seconds",
         "How long the oldest expired lease has been waiting for a sweep.",

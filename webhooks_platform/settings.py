@@ -26,6 +26,9 @@ ALLOWED_HOSTS = [
 ]
 
 INSTALLED_APPS = [
+    # Before the admin, whose templates some of theirs replace.
+    "endpoints",
+    "deliveries",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -37,8 +40,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "endpoints",
-    "deliveries",
     "webhooks_platform",
 ]
 
@@ -119,6 +120,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+FORMAT_MODULE_PATH = ["webhooks_platform.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = ROOT / "staticfiles"
 # What collectstatic has collected is served from memory; without it, files are looked up.

@@ -8,6 +8,9 @@ from webhooks_platform.metrics_page import metrics
 
 admin.site.site_header = admin.site.site_title = "Webhooks platform"
 admin.site.index_title = "Overview"
+# The lists need the width; base_site.html has links in its head instead.
+admin.site.enable_nav_sidebar = False
+admin.site.site_url = None
 
 urlpatterns = [
     *health.urlpatterns,

@@ -66,7 +66,7 @@ class DeliveringEndpointAdmin(EndpointAdmin):
         endpoint = self.get_object(request, object_id)
         note = ""
         if endpoint is not None and endpoint.disabled_at is not None:
-            note = f"{_parked(endpoint)} deliveries are parked."
+            note = f"Parked deliveries: {_parked(endpoint)}."
         return super().change_view(request, object_id, form_url, {"parked_note": note})
 
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -109,7 +109,7 @@ class DeliveringEndpointAdmin(EndpointAdmin):
         endpoint = self.get_or_refuse(request, object_id, Capability.CONFIGURE)
         form, title = ReasonForm(sent(request)), "Enable and replay parked"
         if request.method != "POST" or not form.is_valid():
-            text = f"{_parked(endpoint)} parked deliveries are sent, behind what is due already."
+            text = f"What is parked is sent, behind what is due already: {_parked(endpoint)}."
             return own_page(
                 self, request, title, row=endpoint, about=endpoint.url, explanation=text, form=form
             )
@@ -139,4 +139,4 @@ def _parked(endpoint: Endpoint) -> str:
     """Count the endpoint's parked deliveries, up to a bound."""
     rows = SettledDelivery.objects.filter(endpoint_id=endpoint.pk, status=DeliveryStatus.PARKED)
     count = rows[:COUNTED_AT_MOST].aggregate(found=Count("id"))["found"]
-    return f"{count}" if count < COUNTED_AT_MOST else f"At least {count}"
+    return f"{count}" if count < COUNTED_AT_MOST else f"at least {count}"

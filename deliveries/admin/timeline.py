@@ -25,7 +25,6 @@ WAITS = {
 }
 END = {
     DeliveryStatus.DELIVERED: ("good", "delivered"),
-    DeliveryStatus.DEAD: ("bad", "given up; a dead letter awaits or had a decision"),
     DeliveryStatus.PARKED: ("quiet", "parked, because the endpoint is disabled"),
     DeliveryStatus.CANCELLED: ("quiet", "cancelled"),
 }
@@ -113,6 +112,9 @@ def _resends(row: Delivery) -> list[Moment]:
 
 def _now(row: Delivery) -> list[Moment]:
     """Return how it ended, or what it waits for."""
+    if row.status == DeliveryStatus.DEAD:
+        # Its dead letter has been told of.
+        return []
     if row.settled_at is not None:
         kind, text = END[DeliveryStatus(row.status)]
         return [Moment(row.settled_at, text, kind)]

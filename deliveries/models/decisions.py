@@ -69,6 +69,7 @@ class Replay(models.Model):
             models.Index(
                 fields=["id"], condition=Q(state="running", taken_up=False), name="replay_running"
             ),
+            models.Index(fields=["source"], condition=Q(state="running"), name="replays_running"),
         ]
 
     def __str__(self) -> str:

@@ -101,6 +101,11 @@ def _round(
     return held, time.monotonic() - died
 
 
+def held_leases(platform: Platform) -> int:
+    """Return how many deliveries are leased now."""
+    return int(platform.query(_HELD)[0][1])
+
+
 def sigterm(rig: Rig, rounds: int) -> list[Check]:
     """Workers are asked to end, one after the other, under load: nothing lost, nothing twice."""
     with rig.platform(workers=2, beats=0) as platform:

@@ -14,14 +14,27 @@ _DUE = 300
 _DEARER_AT_MOST = 1.2
 _TABLES = ("event", "settled_delivery", "attempt")
 _FILL = """
-INSERT INTO settled_delivery (id, event_id, endpoint_id, tenant_id, status, attempts,
-                              last_status_code, settled_at)
-SELECT delivery_id(event_id, endpoint.id), event_id, endpoint.id, tenant_id, 3, 1, 200, now()
-FROM endpoint, (
+WITH made AS (
     SELECT overlay(overlay(md5(n::text)
         placing lpad(to_hex(%s::bigint + n * %s::bigint / %s), 12, '0') from 1 for 12)
         placing '7' from 13 for 1)::uuid AS event_id
-    FROM generate_series(0, %s - 1) AS n) made
+    FROM generate_series(0, %s - 1) AS n
+),
+events AS (
+    INSERT INTO event (id, organization_id, tenant_id, event_type, payload)
+    SELECT event_id, t.organization_id, t.id, 'drill.event', '{}' FROM made, tenant t
+),
+tried AS (
+    INSERT INTO attempt (id, delivery_id, event_id, endpoint_id, tenant_id, number, trigger,
+                         duration_ms, status_code, url, response)
+    SELECT overlay(event_id::text placing right(gen_random_uuid()::text, 12) from 25)::uuid,
+           delivery_id(event_id, e.id), event_id, e.id, e.tenant_id, 1, 0, 5, 200, e.url, 'ok'
+    FROM made, endpoint e
+)
+INSERT INTO settled_delivery (id, event_id, endpoint_id, tenant_id, status, attempts,
+                              last_status_code, settled_at)
+SELECT delivery_id(event_id, e.id), event_id, e.id, e.tenant_id, 3, 1, 200, now()
+FROM made, endpoint e
 """
 
 
@@ -30,7 +43,7 @@ def history(rig: Rig, settled: int) -> list[Check]:
     with rig.platform(workers=0, beats=0) as platform:
         platform.publish(_DUE)
         empty = _claim_cost(platform)
-        _make_history(platform, settled)
+        make_history(platform, settled)
         full = _claim_cost(platform)
         days = platform.query(
             "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event'::regclass"
@@ -75,8 +88,8 @@ def _claim_cost(platform: Platform) -> dict[str, float]:
     return cost
 
 
-def _make_history(platform: Platform, settled: int) -> None:
-    """Add the days before today, and spread so many settled deliveries over them."""
+def make_history(platform: Platform, settled: int) -> None:
+    """Add the days before today; spread so many events, deliveries and attempts over them."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for table in _TABLES:
         platform.query(f"DROP TABLE {table}_past")

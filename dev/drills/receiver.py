@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 import httptools
 
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+_FAILURE = b"HTTP/1.1 500 Failed\r\ncontent-length: 0\r\n\r\n"
 
 
 @dataclass
 class Receiver:
-    """Answers every request with 200 after `delay` seconds."""
+    """Answers every request with 200 after `delay` seconds; every so many events with 500."""
 
     delay: float = 0.0
+    #: Every event whose number is a multiple of it fails, each time; 0 for none.
+    failing_every: int = 0
     port: int = 0
     open: int = 0
     peak: int = 0
@@ -40,6 +43,10 @@ class Receiver:
     @property
     def requests(self) -> int:
         return self.by_event.total()
+
+    def fails(self, event: str) -> bool:
+        """Whether an event is one of those that always fail; told by its id, so by chance."""
+        return bool(self.failing_every) and hash(event) % self.failing_every == 0
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> None:
         event = headers.get("webhook-id", "")
@@ -91,13 +98,14 @@ class _Protocol(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
+        self._fails = self._receiver.fails(self._headers.get("webhook-id", ""))
         self._receiver.take(self._path.decode(), self._headers, self._body)
         asyncio.get_running_loop().call_later(self._receiver.delay, self._reply)
 
     def _reply(self) -> None:
         self._receiver.open -= 1
         if not self._transport.is_closing():
-            self._transport.write(_ANSWER)
+            self._transport.write(_FAILURE if self._fails else _ANSWER)
 
 
 @contextmanager

@@ -68,6 +68,8 @@ class ScopedAdmin(ModelAdmin):
     """For operators only, and read-only, unless a page says otherwise."""
 
     show_full_result_count = False
+    # Facets count whole tables.
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     #: What it takes to see the page, and to change what it shows.

@@ -270,7 +270,7 @@ def test_a_disabled_endpoint_is_enabled_and_its_parked_deliveries_sent(
     Endpoint.objects.filter(id=endpoint.id).update(disabled_at=timezone.now())
     page = f"/admin/endpoints/endpoint/{endpoint.pk}"
     shown = text(member.get(f"{page}/change/"))
-    assert "1 deliveries are parked." in shown and "Enable and replay parked" in shown
+    assert "Parked deliveries: 1." in shown and "Enable and replay parked" in shown
 
     answer = member.post(f"{page}/enable-and-replay/", NOTE)
 
