@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -228,3 +229,34 @@ def test_audit_entries_are_found_and_linked(operator: Client, alice: Tenant) -> 
     other = operator.get(page("auditentry_changelist") + "?q=somebody").content.decode()
     assert "0 audit log" in other
     assert audited()[-1] == ("tenant.updated", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "role"),
+    [
+        (["--operator"], "operator"),
+        (["--support"], "support"),
+        (["--tenant-admin", "alice"], "admin"),
+    ],
+)
+def test_a_command_makes_a_user_with_a_role(
+    alice: Tenant, capsys: pytest.CaptureFixture[str], arguments: list[str], role: str
+) -> None:
+    call_command("create_staff_user", "sue", *arguments)
+
+    password = capsys.readouterr().out.strip()
+    assert Membership.objects.get().role == role
+    assert Client().login(username="sue", password=password)
+    assert last_audit() == ("manage.py create_staff_user", "membership.added")
+    with pytest.raises(CommandError, match="already"):
+        call_command("create_staff_user", "sue", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--tenant-admin", "nobody"], ["--support", "org_x"], ["--support", "nope"]]
+)
+def test_a_command_refuses_a_place_that_is_none(alice: Tenant, arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="no "):
+        call_command("create_staff_user", "sue", *arguments)
+
+    assert not User.objects.exists()
