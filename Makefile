@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-demo up demo test lint types contracts migrations deployment check \
-	format lock bench gameday
+	format lock bench screenshots gameday
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lock: ## Choose newest allowed versions: writes uv.lock and requirements/*.txt (
 
 bench: install-demo ## Measure publishing and delivering (ARGS="--events 20000")
 	@$(TIED) -m dev.bench $(ARGS)
+
+screenshots: install ## Take the pictures of the admin for docs/images (needs Chromium)
+	@$(TIED) -m dev.screenshots
 
 gameday: install-demo ## Rehearse failures (ARGS="--list")
 	@$(TIED) -m dev.gameday $(ARGS)
