@@ -1,4 +1,4 @@
-"""Upkeep of storage: partitions ahead and behind, expired payloads, used idempotency keys.
+"""Upkeep of storage: partitions ahead and behind, expired payloads, what need not be known longer.
 
 Called by the Celery task of the same name and by the commands `upkeep` and `partitions`. Every
 function may run at any time, in any number of processes at once, and be stopped at any point;
@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
 from deliveries import partitions
 from deliveries.partitions import Partition
@@ -64,6 +65,28 @@ DELETE FROM idempotency_key WHERE id IN (
     ORDER BY created_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 """
+# What was decided about deliveries that are not kept any more. The audit log remembers it.
+FORGET_LETTERS = """
+DELETE FROM dead_letter WHERE id IN (
+    SELECT id FROM dead_letter
+    WHERE decision IS NOT NULL AND id < %(limit)s AND decided_at < %(moment)s
+    ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
+FORGET_REPLAYS = """
+DELETE FROM replay WHERE id IN (
+    SELECT r.id FROM replay r
+    WHERE r.state NOT IN ('running', 'paused') AND r.finished_at < %(moment)s
+      AND NOT EXISTS (SELECT FROM dead_letter l WHERE l.replay_id = r.id)
+    ORDER BY r.id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
+FORGET_LANES = """
+DELETE FROM replay_lane WHERE (replay_id, endpoint_id) IN (
+    SELECT l.replay_id, l.endpoint_id FROM replay_lane l JOIN replay r ON r.id = l.replay_id
+    WHERE r.state NOT IN ('running', 'paused') LIMIT %(batch)s
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,7 @@ class Upkeep:
     dropped: list[str]
     payloads_emptied: int
     keys_forgotten: int
+    decisions_forgotten: int
 
 
 def run() -> Upkeep:
@@ -83,6 +107,7 @@ def run() -> Upkeep:
         dropped=drop_expired(),
         payloads_emptied=empty_expired_payloads(),
         keys_forgotten=forget_idempotency_keys(),
+        decisions_forgotten=forget_decisions(),
     )
 
 
@@ -123,11 +148,8 @@ def drop_expired(
     Events of open deliveries and of undecided dead letters stay, with the dead letters' own
     deliveries, in the partition of the past; it loses them once they are not needed any more.
     """
-    days = (
-        settings.ENVIRONMENT.WEBHOOKS_RETENTION_DAYS if retention_days is None else retention_days
-    )
     now = today or partitions.today()
-    limit = partitions.bounds(now - timedelta(days=days))[0]
+    limit = partitions.bounds(now - timedelta(days=_days(retention_days)))[0]
     return [
         name for table in partitions.TABLES for name in _drop_expired(table, limit, dry_run=dry_run)
     ]
@@ -226,12 +248,28 @@ def forget_idempotency_keys() -> int:
     return _in_batches(FORGET_KEYS)
 
 
-def _in_batches(statement: str) -> int:
+def forget_decisions(retention_days: int | None = None) -> int:
+    """Delete decided dead letters and ended replays older than the retention.
+
+    Lanes of jobs go as soon as the job has ended. Returns how many letters and replays went.
+    """
+    limit = timezone.now() - timedelta(days=_days(retention_days))
+    old = {"moment": limit, "limit": ids.first_at(limit)}
+    _in_batches(FORGET_LANES)
+    return _in_batches(FORGET_LETTERS, old) + _in_batches(FORGET_REPLAYS, old)
+
+
+def _days(asked: int | None) -> int:
+    kept: int = settings.ENVIRONMENT.WEBHOOKS_RETENTION_DAYS
+    return kept if asked is None else asked
+
+
+def _in_batches(statement: str, values: dict[str, Any] | None = None) -> int:
     """Run a statement, each time in a transaction of its own, until it finds no full batch."""
     total = 0
     while True:
         with transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.execute(statement, {"batch": BATCH})
+            cursor.execute(statement, {"batch": BATCH, **(values or {})})
             count: int = cursor.rowcount
         total += count
         if count < BATCH:

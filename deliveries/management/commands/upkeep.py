@@ -15,3 +15,4 @@ class Command(BaseCommand):
         self.stdout.write(f"partitions made: {len(done.made)}, dropped: {len(done.dropped)}")
         self.stdout.write(f"payloads emptied: {done.payloads_emptied}")
         self.stdout.write(f"idempotency keys forgotten: {done.keys_forgotten}")
+        self.stdout.write(f"old decisions forgotten: {done.decisions_forgotten}")

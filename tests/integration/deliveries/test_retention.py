@@ -1,6 +1,6 @@
 """Expiry of days, payloads and keys on a real PostgreSQL."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,12 +10,16 @@ from django.utils import timezone
 from deliveries import partitions, retention
 from deliveries.models import (
     Attempt,
+    DeadLetter,
     Event,
     EventUid,
+    Replay,
+    ReplayLane,
     SettledDelivery,
 )
 from tests.integration.deliveries.days import (
     ENDPOINT,
+    ORGANIZATION,
     TENANT,
     count,
     make_event,
@@ -162,4 +166,39 @@ def test_upkeep_reports_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
         "partitions made: 0, dropped: 0",
         "payloads emptied: 0",
         "idempotency keys forgotten: 0",
+        "old decisions forgotten: 0",
     ]
+
+
+def test_decisions_are_forgotten_with_the_deliveries_they_were_about() -> None:
+    now = timezone.now()
+    old, young = now - timedelta(days=91), now - timedelta(days=89)
+
+    def job(ended: object, state: str = "finished") -> Replay:
+        made = Replay.objects.create(
+            organization_id=ORGANIZATION, tenant_id=TENANT, source="failed", created_by="bob",
+            state=state, finished_at=ended,
+        )  # fmt: skip
+        ReplayLane.objects.create(replay=made, endpoint_id=ENDPOINT)
+        return made
+
+    def letter(made: datetime, **decision: object) -> DeadLetter:
+        row, moved = make_letter(make_event(now)), ids.first_at(made)
+        DeadLetter.objects.filter(id=row.id).update(id=moved, **decision)
+        return DeadLetter.objects.get(id=moved)
+
+    gone = job(old)
+    kept = [job(young), job(None, "running"), job(None, "paused")]
+    deciding = job(old)
+    old_letter = letter(old, decision="replayed", decided_at=old, replay=gone)
+    late = letter(old - timedelta(days=1), decision="replayed", decided_at=young, replay=deciding)
+    undecided = letter(old - timedelta(days=2))
+    recent = letter(young, decision="discarded", decided_at=young)
+
+    assert retention.forget_decisions(90) == 2
+
+    assert set(Replay.objects.all()) == {*kept, deciding}
+    assert set(DeadLetter.objects.all()) == {late, undecided, recent}
+    assert old_letter not in DeadLetter.objects.all()
+    lanes = set(ReplayLane.objects.values_list("replay_id", flat=True))
+    assert lanes == {kept[1].id, kept[2].id}
