@@ -18,13 +18,26 @@ from webhooks_platform.lib import ids
 
 #: For an organization whose catalogue is empty.
 DEFAULT_TYPE = "webhook.test"
+#: svix's own example, which needs no catalogue.
+PING = "svix.ping"
+
+
+class NoExampleError(Exception):
+    """The catalogue has no example of the event type."""
 
 
 @transaction.atomic
-def send(endpoint: Endpoint, event_type: str, *, actor: Actor) -> Event:
-    """Store an example of the type and make it due; raise EndpointDisabledError."""
+def send(endpoint: Endpoint, event_type: str, *, actor: Actor, must_exist: bool = False) -> Event:
+    """Store an example of the type and make it due; raise EndpointDisabledError.
+
+    Where the catalogue has none a small object is sent, or with `must_exist` NoExampleError raised.
+    """
     tenant = endpoint.tenant
     example = event_types.example(tenant.organization_id, event_type)
+    if event_type == PING:
+        example = {"success": True}
+    if example is None and must_exist:
+        raise NoExampleError(f"No schema of {event_type} has an example.")
     event = Event.objects.create(
         id=ids.new(),
         organization_id=tenant.organization_id,

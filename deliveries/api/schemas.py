@@ -163,6 +163,14 @@ class ReplayOut(serializers.Serializer[None]):
     estimatedSeconds = serializers.IntegerField()  # noqa: N815
 
 
+class EndpointStats(serializers.Serializer[None]):
+    success = serializers.IntegerField()
+    fail = serializers.IntegerField()  # type: ignore[assignment]
+    pending = serializers.IntegerField()
+    sending = serializers.IntegerField()
+    canceled = serializers.IntegerField()
+
+
 class TaskOut(serializers.Serializer[None]):
     id = serializers.CharField()
     status = serializers.ChoiceField(["running", "finished", "failed"])

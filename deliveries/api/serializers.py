@@ -36,6 +36,10 @@ class DiscardIn(Bodied):
     note = Text(max_length=NOTE_MAX)
 
 
+class ExampleIn(Bodied):
+    eventType = Name()  # noqa: N815 - the wire's name.
+
+
 class StatusCodeClass(WholeNumber):
     def to_internal_value(self, data: Any) -> int:
         number = super().to_internal_value(data)

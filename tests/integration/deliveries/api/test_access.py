@@ -23,6 +23,7 @@ READS = [
     "attempt/endpoint/{endpoint}",
     "attempt/msg/{event}",
     "endpoint/{endpoint}/msg",
+    "endpoint/{endpoint}/stats",
     "dead-letter",
     "dead-letter/summary",
     "dead-letter/{letter}",
@@ -32,6 +33,7 @@ READS = [
 WRITES = [
     ("DELETE", "msg/{event}/content", "manage"),
     ("DELETE", "msg/{event}/attempt/{attempt}/content", "manage"),
+    ("POST", "endpoint/{endpoint}/send-example", "manage"),
     ("POST", "msg/{event}/endpoint/{endpoint}/resend", "replay"),
     ("POST", "dead-letter/{letter}/replay", "replay"),
     ("POST", "dead-letter/{letter}/discard", "replay"),

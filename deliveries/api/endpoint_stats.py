@@ -1,0 +1,73 @@
+"""An endpoint's statistics, and an example sent to it; both as svix has them."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deliveries import test_events
+from deliveries.api import event_out, schemas
+from deliveries.api.lookups import tenant_of
+from deliveries.api.refusing import refusals
+from deliveries.api.serializers import ExampleIn
+from deliveries.queries import statistics
+from deliveries.test_events import NoExampleError
+from endpoints.api.acting import actor
+from endpoints.api.between import read_time
+from endpoints.api.scoping import get_endpoint
+from webhooks_platform.api.errors import ApiError
+
+#: svix's longest window, with its five minutes for clocks; the default ends now.
+WINDOW = timedelta(days=28)
+SLACK = timedelta(minutes=5)
+TAGS = ["Endpoint"]
+
+
+class EndpointStats(APIView):
+    scopes = {"GET": "read"}
+
+    @extend_schema(
+        operation_id="endpoint_get_stats",
+        tags=TAGS,
+        parameters=[
+            schemas.parameter("since", str, "RFC 3339; 28 days before `until` unless given."),
+            schemas.parameter("until", str, "RFC 3339; now unless given."),
+        ],
+        responses=schemas.EndpointStats,
+    )
+    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Count an endpoint's attempts, and what is open, in at most 28 days."""
+        endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
+        now = timezone.now()
+        until = read_time(request.query_params, "until") or now
+        since = read_time(request.query_params, "since") or until - WINDOW
+        if until > now + SLACK or not timedelta() <= until - since <= WINDOW + SLACK:
+            message = "A window ends by now and has at most 28 days."
+            raise ApiError(400, "invalid_range", message)
+        counts = statistics.of_endpoint(endpoint.id, since, until)
+        return Response({**counts._asdict(), "canceled": 0})
+
+
+class SendExample(APIView):
+    scopes = {"POST": "manage"}
+    organization_methods = True
+
+    @extend_schema(
+        operation_id="endpoint_send_example",
+        tags=TAGS,
+        request=ExampleIn,
+        responses=schemas.MessageOut,
+    )
+    def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Send an example of an event type to this endpoint alone, whatever its filters say."""
+        endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
+        name = ExampleIn.read(request)["eventType"]
+        try:
+            with refusals("endpoint_id"):
+                event = test_events.send(endpoint, name, actor=actor(request), must_exist=True)
+        except NoExampleError as error:
+            raise ApiError(400, "invalid_scheme", str(error)) from None
+        return Response(event_out.shown(event, with_payload=True))
