@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from deliveries.admin.filters import EventTypeFilter, SinceFilter
 from deliveries.admin.history import HistoryAdmin
 from deliveries.admin.showing import NOTHING, link, moment, pre, table
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, EventUid
@@ -26,6 +27,7 @@ class EventAdmin(HistoryAdmin):
         ids.TENANT: lambda found: {"tenant_id": found},
     }
     list_display = ["wire_id", "tenant", "event_type", "uid", "published_at"]
+    list_filter = [SinceFilter, EventTypeFilter]
     fields = readonly_fields = (
         "wire_id", "tenant", "event_type", "uid", "channels", "published_at", "correlation_id",
         "request_id", "traceparent", "payload_expires_at", "shown_payload", "deliveries",

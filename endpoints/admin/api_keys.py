@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 
 from endpoints import key_issuing
 from endpoints.admin.forms import ApiKeyForm, ConfirmForm
+from endpoints.admin.neighbours import neighbours
 from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import ScopedAdmin, actor
 from endpoints.models import ApiKey
@@ -29,7 +30,7 @@ class ApiKeyAdmin(ScopedAdmin):
     search_fields = ["name", "prefix"]
     readonly_fields = (
         "wire_id", "name", "prefix", "organization", "tenant", "scopes", "created_at",
-        "expires_at", "last_used_at", "revoked_at",
+        "expires_at", "last_used_at", "revoked_at", "see_also",
     )  # fmt: skip
     fields = readonly_fields
 
@@ -42,6 +43,11 @@ class ApiKeyAdmin(ScopedAdmin):
     @admin.display(description="state")
     def state(self, key: ApiKey) -> str:
         return "revoked" if key.revoked_at else "in use" if key.last_used_at else "never used"
+
+    @admin.display(description="see also")
+    def see_also(self, key: ApiKey) -> str:
+        text = self.wire_id(key)
+        return neighbours(("audit log", "endpoints_auditentry", {"q": text}))
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

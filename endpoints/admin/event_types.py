@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from endpoints import event_types
 from endpoints.admin.forms import EventTypeForm
+from endpoints.admin.neighbours import neighbours
 from endpoints.admin.scope import ScopedAdmin, access, actor
 from endpoints.models import EventType, Organization
 from endpoints.roles import Capability
@@ -25,10 +26,10 @@ class EventTypeAdmin(ScopedAdmin):
     list_select_related = ["organization"]
     list_filter = ["archived", "deprecated"]
     search_fields = ["name"]
-    readonly_fields = ("created_at", "updated_at")
+    readonly_fields = ("created_at", "updated_at", "see_also")
     fields = (
         "organization", "name", "description", "archived", "deprecated", "schemas",
-        "feature_flags", "group_name", "created_at", "updated_at",
+        "feature_flags", "group_name", "created_at", "updated_at", "see_also",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EventType]:
@@ -49,6 +50,15 @@ class EventTypeAdmin(ScopedAdmin):
         """Return what cannot be edited; events know their type by its name."""
         fixed = () if obj is None else ("organization", "name")
         return (*fixed, *self.readonly_fields)
+
+    @admin.display(description="see also")
+    def see_also(self, event_type: EventType) -> str:
+        named = {"event_type": event_type.name}
+        return neighbours(
+            ("events", "deliveries_event", named),
+            ("dead letters", "deliveries_deadletter", named),
+            ("audit log", "endpoints_auditentry", {"q": self.wire_id(event_type)}),
+        )
 
     def save_model(self, request: HttpRequest, obj: EventType, form: Any, change: bool) -> None:
         if change:

@@ -185,3 +185,17 @@ def test_a_delivery_shows_why_it_waits_and_its_attempts(
     assert f"{retry_at:%Y-%m-%d %H:%M:%S}" in shown
     assert shown.index(str(first.id)) < shown.index(str(second.id))
     assert str(event) in shown
+
+
+def test_events_are_filtered_by_type_and_time(operator: Client, alice: Tenant) -> None:
+    old = make_event(alice, event_type="a", at=timezone.now() - timedelta(hours=2))
+    new = make_event(alice, event_type="b")
+
+    def found(query: str) -> list[bool]:
+        shown = listed(operator, "event", query)
+        return [str(row.id) in shown for row in (old, new)]
+
+    assert found("event_type=a") == [True, False]
+    assert found("since=1h") == [False, True]
+    assert found("since=24h&event_type=a") == [True, False]
+    assert found("since=nonsense") == [True, True]
