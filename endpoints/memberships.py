@@ -10,6 +10,9 @@ from endpoints.models import Membership, Organization
 from endpoints.roles import Role
 from webhooks_platform.lib import ids
 
+#: What an audit entry's target holds.
+TARGET_CHARACTERS = 64
+
 
 @transaction.atomic
 def add(membership: Membership, *, actor: Actor) -> None:
@@ -31,6 +34,19 @@ def remove(membership: Membership, *, actor: Actor) -> None:
     membership.delete()
     if not Membership.objects.filter(user=user, role=membership.role).exists():
         user.groups.remove(group_of(membership.role))
+
+
+def record_user(action: str, user: User, *, actor: Actor, **detail: object) -> None:
+    """Audit a change of a user, who belongs to no organization: in the default one's log."""
+    organization = Organization.objects.get(is_default=True)
+    record(
+        actor,
+        action,
+        organization_id=organization.id,
+        tenant_id=None,
+        target=user.get_username()[:TARGET_CHARACTERS],
+        detail=detail,
+    )
 
 
 def group_of(role: str) -> Group:

@@ -56,6 +56,14 @@ class PersonAdmin(Users):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup.split("__", maxsplit=1)[0] in self.list_filter
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        memberships.record_user("user.created", obj, actor=actor(request))
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Audit a changed user or password; Django says which fields, never their values."""
+        changed = message[0].get("changed", {}).get("fields", []) if message else []
+        memberships.record_user("user.updated", obj, actor=actor(request), changed=changed)
+
 
 def _is_superuser(request: HttpRequest) -> bool:
     return bool(cast(User, request.user).is_superuser)

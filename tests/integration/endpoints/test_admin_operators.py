@@ -206,6 +206,12 @@ def test_an_operator_makes_nobody_a_superuser(operator: Client) -> None:
 
     new.refresh_from_db()
     assert (new.email, new.is_superuser) == ("n@e.test", False)
+    operator.post(f"{path}/{new.pk}/password/", {"usable_password": "true", **passwords})
+    entries = AuditEntry.objects.filter(target="new").order_by("id")
+    assert [(e.actor, e.action) for e in entries] == [
+        ("olga", "user.created"), ("olga", "user.updated"), ("olga", "user.updated"),
+    ]  # fmt: skip
+    assert "long-enough-pass" not in str([e.detail for e in entries])
     root = User.objects.create_superuser("root")
     assert operator.get(f"{path}/{root.pk}/change/").status_code == 200
     for answer in (
