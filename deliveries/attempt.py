@@ -40,12 +40,6 @@ class PreparedTarget:
     def version(self) -> tuple[int, int]:
         return (self.target.version, self.target.tenant_version)
 
-    @property
-    def is_signable(self) -> bool:
-        """Whether the keys can make every signature the policy wants; Ed25519 has no hex form."""
-        wants_hmac = self.target.policy.signature_header is not None
-        return not wants_hmac or any(key.kind == "hmac" for key, _ in self.keys)
-
     def live_keys(self) -> list[SigningKey]:
         """Return the keys that sign now, current first: a previous one only in its overlap."""
         if len(self.keys) == 1:
@@ -68,25 +62,24 @@ async def make(
     event: EventContent,
     prepared: PreparedTarget,
     transport: Transport,
-    *,
-    deadline: float,
 ) -> Outcome:
     """Send once and judge the answer; never raises for what a receiver can do.
 
-    `deadline` in seconds caps the endpoint's own timeout, for the lease must outlive the send.
+    The endpoint's own timeout is the limit; the caller's lease must outlive it.
     """
     attempt_id = ids.new()
     text, url = prepared.target.url_text, prepared.target.url
-    if url is None or event.payload is None or not prepared.is_signable:
+    if url is None or event.payload is None:
         # Stored in a way that cannot be sent; nothing leaves this process.
-        request = Request(attempt_id, 0, ErrorKind.CONFIG_ERROR, 0, text, "")
+        problem = prepared.target.problem or ""
+        request = Request(attempt_id, 0, ErrorKind.CONFIG_ERROR, 0, text, problem)
         return _judge(delivery, event, prepared, request, None)
     answer = await transport.exchange(
         HttpRequest(
             url=url,
             headers=_headers(delivery, event, prepared, event.payload),
             body=event.payload,
-            deadline=min(prepared.target.policy.send_timeout, deadline),
+            deadline=prepared.target.policy.send_timeout,
             custom_headers=prepared.target.headers,
             tenant=delivery.tenant_id.hex,
             # The last try may have met a connection that the receiver had closed.
@@ -142,7 +135,8 @@ def _headers(
     if event.traceparent:
         headers.append((b"traceparent", event.traceparent.encode()))
     name = prepared.target.policy.signature_header
-    if name is not None:
+    # Ed25519 has no hex form: an endpoint without a shared secret goes without this header.
+    if name is not None and any(key.kind == "hmac" for key in keys):
         headers.append((name.encode(), _timestamped(keys, now, body)))
     return headers
 

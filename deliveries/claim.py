@@ -80,6 +80,8 @@ leased AS (
 SELECT * FROM claimed
 """
 
+EXTEND = "UPDATE lease SET expires_at = clock_timestamp() + %s * interval '1 second' WHERE id = %s"
+
 # Bounds on the id leave the partitions of other days out of the plan.
 EVENTS = """
 SELECT id, organization_id, event_type, payload,
@@ -97,6 +99,11 @@ async def claim(connection: Connection, *, slots: int, seconds: float) -> list[L
     parameters = {"slots": slots, "seconds": seconds, "lease": lease, "at_once": ids.EPOCH}
     cursor = await connection.execute(CLAIM, parameters, binary=True)
     return [_leased(lease, row) for row in await cursor.fetchall()]
+
+
+async def extend(connection: Connection, lease: UUID, seconds: float) -> None:
+    """Let a lease end `seconds` from now, for sends that may take longer than most."""
+    await connection.execute(EXTEND, [seconds, lease])
 
 
 def _leased(lease: UUID, row: tuple[Any, ...]) -> LeasedDelivery:

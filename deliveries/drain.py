@@ -14,9 +14,17 @@ from dataclasses import dataclass
 import psycopg
 
 from deliveries import attempt, measuring
-from deliveries.claim import claim, load_events
+from deliveries.claim import claim, extend, load_events
 from deliveries.companion import Companion
-from deliveries.outcome import Closed, EventContent, LeasedDelivery, Outcome, Verdict
+from deliveries.outcome import (
+    Closed,
+    EventContent,
+    LeasedDelivery,
+    Outcome,
+    Verdict,
+    ended_with_its_endpoint,
+    ended_with_its_payload,
+)
 from deliveries.record import Recorded
 from deliveries.recorder import Close, Recorder
 from deliveries.sweep import sweep
@@ -24,6 +32,7 @@ from deliveries.take_up import take_up
 from deliveries.target_cache import TargetCache
 from deliveries.transport import Transport
 from deliveries.wake import REPLAY, Waker
+from endpoints.policy import SEND_TIMEOUT_MAX
 from webhooks_platform.lib import metrics
 from webhooks_platform.lib.database import Connection, SteadyConnection
 
@@ -117,7 +126,7 @@ class DeliveryLoop:
         ]
         await self._claim_forever()
         if self._sends:
-            await asyncio.wait(self._sends, timeout=self._options.lease)
+            await asyncio.wait(self._sends, timeout=SEND_TIMEOUT_MAX + LEASE_MARGIN)
         self._recorder.stop()
         await recording
         for companion in companions:
@@ -169,7 +178,7 @@ class DeliveryLoop:
         open_ones = [d for d in batch if d.closed is Closed.NO]
         for delivery in batch:
             if delivery.closed is not Closed.NO:
-                self._recorder.put(_ended_with_its_endpoint(delivery))
+                self._recorder.put(ended_with_its_endpoint(delivery))
         if not open_ones:
             return
         try:
@@ -178,6 +187,7 @@ class DeliveryLoop:
         except Exception:
             self._give_back(open_ones)
             raise
+        await self._outlive(connection, open_ones)
         late = time.monotonic() > leased_at + LEASE_MARGIN / 2
         if self._stopping or late:
             # After a stop nothing is begun, and a late send might outlive its lease.
@@ -187,6 +197,13 @@ class DeliveryLoop:
             self._begin(delivery, events.get(delivery.event_id))
         metrics.set_in_flight(len(self._sends))
 
+    async def _outlive(self, connection: Connection, batch: Sequence[LeasedDelivery]) -> None:
+        """Extend the lease of a batch in which an endpoint may take longer than the platform's."""
+        targets = filter(None, (self._targets.get(d.endpoint_id) for d in batch))
+        longest = max((found.target.policy.send_timeout for found in targets), default=0.0)
+        if longest > self._options.send_timeout:
+            await extend(connection, batch[0].lease_id, longest + LEASE_MARGIN)
+
     def _give_back(self, batch: Sequence[LeasedDelivery]) -> None:
         for delivery in batch:
             self._recorder.put(Outcome(delivery, Verdict.RETURNED))
@@ -194,7 +211,7 @@ class DeliveryLoop:
     def _begin(self, delivery: LeasedDelivery, event: EventContent | None) -> None:
         prepared = self._targets.get(delivery.endpoint_id)
         if prepared is None or event is None or event.payload is None:
-            self._recorder.put(_ended_with_its_payload(delivery, event))
+            self._recorder.put(ended_with_its_payload(delivery, event))
             return
         task = asyncio.create_task(self._send(delivery, event, prepared))
         self._sends.add(task)
@@ -210,9 +227,7 @@ class DeliveryLoop:
         self, delivery: LeasedDelivery, event: EventContent, prepared: attempt.PreparedTarget
     ) -> None:
         try:
-            outcome = await attempt.make(
-                delivery, event, prepared, self._transport, deadline=self._options.send_timeout
-            )
+            outcome = await attempt.make(delivery, event, prepared, self._transport)
         except Exception:
             log.exception("attempt_failed delivery=%s", delivery.id)
             outcome = attempt.lost(
@@ -279,21 +294,3 @@ async def _sweep(connection: Connection) -> bool:
     if given_back := await sweep(connection):
         log.warning("worker_lost deliveries=%d", given_back)
     return False
-
-
-def _ended_with_its_endpoint(delivery: LeasedDelivery) -> Outcome:
-    verdict = Verdict.PARKED if delivery.closed is Closed.DISABLED else Verdict.CANCELLED
-    return Outcome(delivery, verdict)
-
-
-def _ended_with_its_payload(delivery: LeasedDelivery, event: EventContent | None) -> Outcome:
-    """Settle what cannot be sent: expunged by hand is cancelled, outlived is a dead letter."""
-    if event is None or not event.expired:
-        return Outcome(delivery, Verdict.CANCELLED)
-    return Outcome(
-        delivery,
-        Verdict.DEAD,
-        reason="expired",
-        organization_id=event.organization_id,
-        event_type=event.event_type,
-    )

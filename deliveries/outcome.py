@@ -97,3 +97,22 @@ class Outcome:
     event_type: str | None = None
     #: Seconds for which the receiver asked that its endpoint be left alone.
     pause: float | None = None
+
+
+def ended_with_its_endpoint(delivery: LeasedDelivery) -> Outcome:
+    """Settle what is not sent, because its endpoint is disabled or deleted."""
+    verdict = Verdict.PARKED if delivery.closed is Closed.DISABLED else Verdict.CANCELLED
+    return Outcome(delivery, verdict)
+
+
+def ended_with_its_payload(delivery: LeasedDelivery, event: EventContent | None) -> Outcome:
+    """Settle what cannot be sent: expunged by hand is cancelled, outlived is a dead letter."""
+    if event is None or not event.expired:
+        return Outcome(delivery, Verdict.CANCELLED)
+    return Outcome(
+        delivery,
+        Verdict.DEAD,
+        reason="expired",
+        organization_id=event.organization_id,
+        event_type=event.event_type,
+    )

@@ -147,7 +147,7 @@ recovered AS (
     WHERE (h.first_exhausted_at IS NOT NULL OR h.consecutive_stalls > 0)
       AND h.endpoint_id IN (SELECT endpoint_id FROM judged WHERE verdict = {Verdict.DELIVERED})
 )
-SELECT id FROM next_step
+SELECT id, settles IS NOT DISTINCT FROM {DeliveryStatus.DEAD} AND NOT resumes FROM next_step
 """
 
 PAUSE = """
@@ -189,22 +189,35 @@ async def record(
 
     `disable_after` is in seconds. Raises psycopg.Error with nothing written.
     """
-    pauses = {o.delivery.endpoint_id: o.pause for o in outcomes if o.pause is not None}
-    exhausted = {o.delivery.endpoint_id for o in outcomes if o.reason == "exhausted"}
-    if not pauses and not exhausted:
-        return Recorded(await _write(connection, outcomes), frozenset())
+    if not any(o.pause is not None or o.reason == "exhausted" for o in outcomes):
+        return Recorded(frozenset(await _write(connection, outcomes)), frozenset())
     async with connection.transaction():
         written = await _write(connection, outcomes)
-        if pauses:
-            parameters = {"endpoints": list(pauses), "seconds": list(pauses.values())}
-            await connection.execute(PAUSE, parameters)
+        # A stale outcome, or a manual attempt beside the schedule, says nothing of the endpoint.
+        taken = [o for o in outcomes if o.delivery.id in written]
+        await _pause(connection, taken)
+        exhausted = {
+            o.delivery.endpoint_id
+            for o in taken
+            if o.reason == "exhausted" and written[o.delivery.id]
+        }
         failing = await _exhaust(connection, exhausted, disable_after) if exhausted else []
-    return Recorded(written, frozenset(failing))
+    return Recorded(frozenset(written), frozenset(failing))
 
 
-async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> frozenset[UUID]:
+async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> dict[UUID, bool]:
+    """Return the deliveries whose outcome was taken, and whether each was given up with it."""
     cursor = await connection.execute(RECORD, _columns(outcomes), binary=True)
-    return frozenset(row[0] for row in await cursor.fetchall())
+    return dict(await cursor.fetchall())
+
+
+async def _pause(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Leave endpoints alone for as long as they asked; of several wishes the longest counts."""
+    asked = [(o.delivery.endpoint_id, o.pause) for o in outcomes if o.pause is not None]
+    if asked:
+        endpoints, seconds = zip(*asked, strict=True)
+        parameters = {"endpoints": list(endpoints), "seconds": list(seconds)}
+        await connection.execute(PAUSE, parameters)
 
 
 async def _exhaust(

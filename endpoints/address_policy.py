@@ -67,6 +67,20 @@ _LOOPBACK_LINK_LOCAL_METADATA: Final = tuple(
         "fd00:ec2::254/128",
     ]
 )
+#: The same inside of IPv6: as NAT64 (96 bits before), 6to4 (16) and IPv4-compatible (96) have it.
+_NEVER_IN_PRODUCTION: Final = (
+    *_LOOPBACK_LINK_LOCAL_METADATA,
+    *(
+        ipaddress.IPv6Network((prefix | int(v4.network_address) << shift, bits + v4.prefixlen))
+        for v4 in _LOOPBACK_LINK_LOCAL_METADATA
+        if isinstance(v4, ipaddress.IPv4Network)
+        for prefix, shift, bits in (
+            (0x64_FF9B << 96, 0, 96),
+            (0x2002 << 112, 80, 16),
+            (0, 0, 96),
+        )
+    ),
+)
 _CACHE_MAX: Final = 20_000  # Answers; an address takes about 150 bytes.
 _ENTRY: Final = re.compile(
     r"\[(?P<boxed>[^\[\]]+)\](?::(?P<boxed_port>[0-9]+))?"
@@ -101,7 +115,7 @@ class AllowedNetwork:
     @property
     def is_forbidden_in_production(self) -> bool:
         """Whether it opens loopback, link-local or a cloud's metadata address."""
-        return any(_overlap(self.network, other) for other in _LOOPBACK_LINK_LOCAL_METADATA)
+        return any(_overlap(self.network, other) for other in _NEVER_IN_PRODUCTION)
 
     @property
     def is_private(self) -> bool:

@@ -57,6 +57,8 @@ DENIED_PREFIXES: Final = (
     "x-google",
     "x-svix-",
 )
+#: Sent by the platform unless a tenant sets them; a signature cannot be named like them.
+OWN_NAMES: Final = frozenset({"accept", "authorization"})
 #: Shown as present, never with their value.
 SENSITIVE_NAMES: Final = frozenset(
     {

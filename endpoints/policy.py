@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from endpoints.header_policy import name_fault
+from endpoints.header_policy import OWN_NAMES, name_fault
 
 YEAR_SECONDS: Final = 31_536_000
 # A schedule is read at every failure; far beyond any in use, and short enough to store.
@@ -135,6 +135,8 @@ def _signature_header(value: object) -> str | None:
     if not isinstance(value, str):
         raise ValueError("must be a header name")
     fault = name_fault(value)
+    if fault is None and value.lower() in OWN_NAMES:
+        fault = "the platform sends a header of this name itself"
     if fault:
         raise ValueError(fault)
     return value

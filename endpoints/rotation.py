@@ -54,16 +54,19 @@ def rotate(
     key: str | None = None,
     grace_seconds: int = GRACE_SECONDS_DEFAULT,
 ) -> SecretMaterial:
-    """Make `key`, or a fresh HMAC secret, the current one; the last one signs on for a while.
+    """Make `key`, or a fresh one of the present kind, the current one; the last signs on a while.
+
+    Who verifies with a public key alone must not be left with a signature that needs a secret.
 
     The previous secret expires `grace_seconds` from now, which may be 0. Raises
     InvalidSecretError for a bad `key`, ValueError for a bad overlap, TooManySecretsError.
     """
     if not 0 <= grace_seconds <= GRACE_SECONDS_MAX:
         raise ValueError(f"the overlap must be 0 to {GRACE_SECONDS_MAX} seconds")
-    material = signing_secrets.parse_secret(key or signing_secrets.generate_hmac())
+    given = signing_secrets.parse_secret(key) if key else None
     with transaction.atomic():
         locked = lock_endpoint(endpoint.id)
+        material = given or _fresh(locked)
         _retire_current(locked, grace_seconds)
         _add(locked, material)
         touch(locked)
@@ -71,6 +74,13 @@ def rotate(
             actor, "secret.rotated", locked, kind=material.kind, graceSeconds=grace_seconds
         )
     return material
+
+
+def _fresh(endpoint: Endpoint) -> SecretMaterial:
+    kind = endpoint.secrets.filter(expires_at__isnull=True).values_list("kind", flat=True).first()
+    is_ed25519 = kind == SigningSecret.Kind.ED25519
+    make = signing_secrets.generate_ed25519 if is_ed25519 else signing_secrets.generate_hmac
+    return signing_secrets.parse_secret(make())
 
 
 def _retire_current(endpoint: Endpoint, grace_seconds: int) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
+from endpoints.policy import SEND_TIMEOUT_MAX
 from webhooks_platform import env
 from webhooks_platform.lib import metrics_directory
 
@@ -201,6 +202,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 #: Seconds for which a drain task waits for its loop to become idle.
 DRAIN_TASK_SECONDS = 1.0
-#: Seconds a worker's child may take to finish its sends after SIGTERM.
-WORKER_STOP_SECONDS = ENVIRONMENT.WEBHOOKS_SEND_TIMEOUT + 5.0
+#: Seconds a worker's child may take to finish its sends after SIGTERM: the longest that a tenant
+#: or an endpoint can ask for, and 5; it takes no longer than what is in flight does.
+WORKER_STOP_SECONDS = SEND_TIMEOUT_MAX + 5.0
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = WORKER_STOP_SECONDS

@@ -139,7 +139,9 @@ class AnswerReader:
         if self.head_complete or self._parser is None:
             return
         status = self._parser.get_status_code()
-        if status < _FIRST_STATUS or status == _SWITCHING_PROTOCOLS:
+        if not self._parser.get_http_version().startswith("1."):
+            self._fail(ErrorKind.PROTOCOL_ERROR, "the answer is not HTTP/1.1")
+        elif status < _FIRST_STATUS or status == _SWITCHING_PROTOCOLS:
             self._fail(ErrorKind.PROTOCOL_ERROR, f"the answer has the status {status}")
         elif status < _FIRST_FINAL_STATUS:
             self._interim += 1

@@ -162,9 +162,11 @@ class _Scan:
 
     def number(self, token: bytes) -> None:
         if not token.strip(b"-0123456789"):
-            if len(token.lstrip(b"-")) > MAX_INTEGER_DIGITS:
+            # msgspec counts a sign as one of them.
+            if len(token) > MAX_INTEGER_DIGITS:
                 raise self.fault(
-                    Kind.INTEGER_LENGTH, f"An integer has more than {MAX_INTEGER_DIGITS} digits."
+                    Kind.INTEGER_LENGTH,
+                    f"An integer has more than {MAX_INTEGER_DIGITS} digits, a sign included.",
                 )
         elif abs(float(token)) == float("inf"):
             raise self.fault(Kind.NUMBER_RANGE, "A number is too large.")

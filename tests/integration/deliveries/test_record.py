@@ -19,7 +19,15 @@ from deliveries.models import (
 from deliveries.outcome import Outcome, Verdict
 from endpoints.models import Endpoint, EndpointHealth, Tenant
 from tests import rows
-from tests.integration.deliveries.leasing import dead, delivered, lease, recorded, request, retry
+from tests.integration.deliveries.leasing import (
+    claimed,
+    dead,
+    delivered,
+    lease,
+    recorded,
+    request,
+    retry,
+)
 from webhooks_platform.lib import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -305,3 +313,47 @@ class TestEndpointHealth:
 
         health = EndpointHealth.objects.get(endpoint=endpoint)
         assert (health.first_exhausted_at, health.consecutive_stalls) == (None, 0)
+
+
+def paused_seconds(endpoint: Endpoint) -> float | None:
+    health = EndpointHealth.objects.filter(endpoint=endpoint).first()
+    return seconds_ahead(health.paused_until) if health and health.paused_until else None
+
+
+def test_the_longest_wish_to_be_left_alone_counts() -> None:
+    tenant = rows.tenant()
+    endpoint = rows.endpoint(tenant)
+    for _ in range(3):
+        rows.open_delivery(rows.event(tenant), endpoint)
+    asked = [
+        retry(each, pause=pause) for each, pause in zip(claimed(), (5.0, 600.0, 1.0), strict=True)
+    ]
+
+    recorded(asked)
+
+    assert 599 < (paused_seconds(endpoint) or 0) <= 600
+
+
+def test_a_stale_outcome_neither_pauses_nor_exhausts(row: OpenDelivery) -> None:
+    stale = replace(lease(row), lease_id=ids.new())
+
+    assert recorded([retry(stale, pause=600.0)], disable_after=0).delivery_ids == frozenset()
+    assert recorded([dead(stale)], disable_after=0).failing_endpoint_ids == frozenset()
+
+    assert not EndpointHealth.objects.exists()
+
+
+def test_a_failed_resend_is_no_exhaustion() -> None:
+    tenant = rows.tenant()
+    endpoint = rows.endpoint(tenant)
+    manual = rows.open_delivery(
+        rows.event(tenant), endpoint, trigger=Trigger.MANUAL, settled_as=DeliveryStatus.DELIVERED
+    )
+    automatic = rows.open_delivery(rows.event(tenant), endpoint)
+    leases = {each.id: each for each in claimed()}
+
+    assert recorded([dead(leases[manual.id])], disable_after=0).failing_endpoint_ids == frozenset()
+    assert SettledDelivery.objects.get().status == DeliveryStatus.DELIVERED
+    assert not EndpointHealth.objects.exists()
+    result = recorded([dead(leases[automatic.id])], disable_after=0)
+    assert result.failing_endpoint_ids == {endpoint.id}

@@ -57,8 +57,10 @@ def test_a_stranger_finds_nothing(
     assert (alice.name, alice.version, alice.deleted_at) == ("Alice", 1, None)
 
 
-def test_a_strangers_put_makes_an_application_of_his_own(stranger: Api, alice: Tenant) -> None:
-    created = stranger("PUT", f"/app/{shown(alice)}", {"name": "mine"}, 201)
+def test_put_makes_an_application_by_a_uid_and_never_by_an_id(stranger: Api, alice: Tenant) -> None:
+    stranger("PUT", f"/app/{shown(alice)}", {"name": "mine"}, 404)
+    assert Tenant.objects.count() == 1
+    created = stranger("PUT", "/app/alice", {"name": "mine"}, 201)
 
     alice.refresh_from_db()
     assert created["id"] != shown(alice)

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from endpoints import lifecycle, rotation
 from endpoints.models import AuditEntry, Endpoint, SigningSecret, Tenant
+from endpoints.signing_secrets import generate_ed25519
 from tests import rows
 from tests.integration.endpoints.conftest import ACTOR
 
@@ -64,6 +65,18 @@ def test_a_deleted_endpoint_is_not_rotated(alice: Tenant) -> None:
         rotation.rotate(endpoint, actor=ACTOR)
 
     assert endpoint.secrets.count() == 1
+
+
+def test_a_fresh_secret_is_of_the_kind_that_it_replaces(alice: Tenant) -> None:
+    endpoint = rows.endpoint(alice)
+    rotation.rotate(endpoint, key=generate_ed25519(), actor=ACTOR)
+
+    fresh = rotation.rotate(endpoint, actor=ACTOR)
+
+    assert (fresh.kind, fresh.receiver_text[:5]) == ("ed25519", "whpk_")
+    assert rotation.current(endpoint) == fresh
+    assert rotation.rotate(endpoint, key=rows.SECRET, actor=ACTOR).kind == "hmac"
+    assert rotation.rotate(endpoint, actor=ACTOR).kind == "hmac"
 
 
 def test_a_change_that_is_undone_leaves_no_entry(alice: Tenant) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from deliveries.error_kinds import ErrorKind
 from deliveries.transport.answer_reader import HEAD_MAX, HEADER_COUNT_MAX, AnswerReader
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -121,3 +122,11 @@ def test_bytes_after_the_answer_forbid_another_request():
     reader.feed(b"late")
     assert not reader.may_be_followed
     assert bytes(reader.excerpt) == b"ok"
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/0.9"])
+def test_another_protocols_status_line_is_no_answer(version: bytes) -> None:
+    reader = read(version + b" 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    assert reader.error_kind is ErrorKind.PROTOCOL_ERROR
+    assert not reader.may_be_followed

@@ -150,6 +150,12 @@ def test_exceptions_hold_for_their_network_and_port_only():
         ("::/0", "::/0", True, True),
         ("fd00:1::/32", "fd00:1::/32", False, True),
         ("fd00::/8", "fd00::/8", True, True),
+        # loopback and metadata inside of NAT64 and 6to4
+        ("64:ff9b::/96", "64:ff9b::/96", True, True),
+        ("64:ff9b::a9fe:a9fe/128", "64:ff9b::a9fe:a9fe/128", True, True),
+        ("64:ff9b::a00:0/104", "64:ff9b::a00:0/104", False, True),
+        ("2002:7f00::/24", "2002:7f00::/24", True, True),
+        ("2002:a00::/24", "2002:a00::/24", False, True),
     ],
 )
 def test_reads_entries_and_says_what_they_open(text, canonical, refused_in_production, private):

@@ -83,6 +83,8 @@ def test_a_policy_is_resolved_key_by_key(
             {"signatureHeader": "a b"}, "signatureHeader", "not a header name", id="a space"
         ),
         pytest.param({"signatureHeader": "Host"}, "signatureHeader", "reserved", id="framing"),
+        pytest.param({"signatureHeader": "Accept"}, "signatureHeader", "itself", id="our own"),
+        pytest.param({"signatureHeader": "AUTHORIZATION"}, "signatureHeader", "itself", id="basic"),
         pytest.param({"signatureHeader": 1}, "signatureHeader", "a header name", id="a number"),
     ],
 )

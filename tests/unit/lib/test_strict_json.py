@@ -36,6 +36,7 @@ def nested(depth: int) -> bytes:
         pytest.param('{"a":1}'.encode("utf-16"), Kind.BOM, (), id="utf-16"),
         pytest.param(b'{"a":"\xff"}', Kind.ENCODING, (), id="not utf-8"),
         pytest.param(b'"\xed\xa0\x80"', Kind.ENCODING, (), id="surrogate in utf-8"),
+        pytest.param(b'{"a":-' + b"1" * 4300 + b"}", Kind.INTEGER_LENGTH, ("a",), id="-4,300"),
         pytest.param(b'{"a":' + b"1" * 5000 + b"}", Kind.INTEGER_LENGTH, ("a",), id="5,000 digits"),
         pytest.param(b"{} x", Kind.SYNTAX, (), id="trailing text"),
         pytest.param(b"", Kind.SYNTAX, (), id="empty"),

@@ -6,11 +6,12 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from celery import signals
 from pytest_django.fixtures import Settings
 
 from endpoints.address_policy import AllowedNetwork
 from tests.unit.platform.test_env import PRODUCTION
-from webhooks_platform import checks
+from webhooks_platform import celery, checks
 
 
 def environment(**values: object) -> SimpleNamespace:
@@ -68,9 +69,11 @@ def test_warnings_are_logged_for_the_worker(
 ) -> None:
     settings.ENVIRONMENT = environment(WEBHOOKS_RETRY_SCHEDULE=[])
 
-    checks.log_warnings()
+    for starting in (signals.worker_init, signals.beat_init):
+        caplog.clear()
+        starting.send(sender=celery.app)
 
-    assert "webhooks.W002" in caplog.text
+        assert "webhooks.W002" in caplog.text
 
 
 def deploy_check(**variables: str) -> subprocess.CompletedProcess[str]:
