@@ -55,7 +55,7 @@ format: install ## Format the code and fix what can be fixed
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
 
-lock: ## Choose newest allowed versions: writes uv.lock and requirements/*.txt (needs uv)
+lock: ## Lock what pyproject.toml asks for; ARGS=--upgrade takes newer versions (needs uv)
 	@dev/lock $(ARGS)
 
 bench: install-demo ## Measure publishing and delivering (ARGS="--events 20000")
