@@ -1,6 +1,7 @@
 """`make demo` and `make up` as a person runs them, up to pulling the plug."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -68,6 +69,11 @@ def command(
             process.kill()
 
 
+def written_by(process: subprocess.Popen[str]) -> str:
+    """Wait for its end and return all that it has written."""
+    return process.communicate()[0]
+
+
 def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
     """Read what it says up to a line that begins so; fail if it ends before."""
     lines: list[str] = []
@@ -124,8 +130,7 @@ def test_demo_tells_its_story_and_leaves_nothing_when_killed(victim: str, tempor
 @pytest.mark.parametrize("target", ["bench", "demo", "gameday", "up"])
 def test_what_starts_services_takes_the_place_of_makes_shell(target: str) -> None:
     with make("--dry-run", target) as process:
-        assert process.stdout is not None
-        last = process.stdout.read().splitlines()[-1]
+        last = written_by(process).splitlines()[-1]
 
     assert last.startswith("exec env ")
     assert "DIES_WITH_PARENT=$PPID" in last
@@ -133,9 +138,28 @@ def test_what_starts_services_takes_the_place_of_makes_shell(target: str) -> Non
 
 def test_a_command_whose_make_is_gone_already_does_nothing() -> None:
     with python("-m", "dev.demo", DIES_WITH_PARENT="1") as process:
-        assert process.stdout is not None
-        assert process.stdout.read() == ""
-        assert process.wait() == ORPHANED
+        assert written_by(process) == ""
+        assert process.returncode == ORPHANED
+
+
+def test_demo_with_once_ends_and_names_nothing_that_is_gone(temporary: Path) -> None:
+    with python("-m", "dev.demo", ONCE="1", TMPDIR=str(temporary)) as demo:
+        told = written_by(demo)
+
+    assert demo.returncode == 0
+    assert told.splitlines()[-1].startswith("ended      nothing is left running")
+    assert "pages      admin, API docs and metrics answer" in told
+    assert not re.search("^(admin|API docs|metrics|logs) ", told, re.MULTILINE)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", ["dev.demo", "dev.up"])
+def test_a_port_that_is_none_is_refused_before_anything_starts(module: str) -> None:
+    with python("-m", module, PORT="abc") as process:
+        told = written_by(process)
+
+    assert told == "PORT=abc is no port: choose a number from 1 to 65535.\n"
+    assert process.returncode == 1
 
 
 @pytest.fixture
@@ -152,9 +176,8 @@ def checkout() -> Iterator[Path]:
 
 def manage(directory: Path, *arguments: str) -> str:
     with python("manage.py", *arguments, directory=directory) as process:
-        assert process.stdout is not None
-        written = process.stdout.read()
-        assert process.wait() == 0, written
+        written = written_by(process)
+        assert process.returncode == 0, written
     return written.strip()
 
 
@@ -176,5 +199,6 @@ def test_up_keeps_its_data_and_tells_other_commands_where_they_are(checkout: Pat
     assert (answer.status_code, answer.json()["data"]) == (200, [])
     assert "shown once" in "".join(first)
     assert "shown once" not in "".join(second)
+    assert "manage.py changepassword admin" in "".join(second)
     assert (checkout / ".local" / "keys.env").stat().st_mode & 0o777 == 0o600
     assert not (checkout / ".local" / "run" / "stores.json").exists()
