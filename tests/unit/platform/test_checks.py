@@ -6,11 +6,13 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from celery import signals
+from celery.utils.dispatch import Signal
 from pytest_django.fixtures import Settings
 
 from endpoints.address_policy import AllowedNetwork
 from tests.unit.platform.test_env import PRODUCTION
-from webhooks_platform import checks
+from webhooks_platform import celery, checks
 
 
 def environment(**values: object) -> SimpleNamespace:
@@ -63,6 +65,15 @@ def test_odd_schedules_are_named(
     assert messages == [f"WEBHOOKS_RETRY_SCHEDULE {text}." for text in expected]
 
 
+def test_variables_that_are_no_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOKS_INFLIGHT", "9")
+
+    (message,) = checks.check_names(None)
+
+    assert message.id == "webhooks.W005"
+    assert message.msg == "WEBHOOKS_INFLIGHT: is no setting; do you mean WEBHOOKS_IN_FLIGHT?"
+
+
 def test_warnings_are_logged_for_the_worker(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -71,6 +82,11 @@ def test_warnings_are_logged_for_the_worker(
     checks.log_warnings()
 
     assert "webhooks.W002" in caplog.text
+
+
+@pytest.mark.parametrize("signal", [signals.worker_init, signals.beat_init])
+def test_worker_and_beat_log_them_at_their_start(signal: Signal) -> None:
+    assert celery.log_warnings in [receiver for _, receiver in signal.receivers]
 
 
 def deploy_check(**variables: str) -> subprocess.CompletedProcess[str]:
