@@ -9,6 +9,7 @@ from webhooks_platform.metrics_page import metrics
 urlpatterns = [
     *health.urlpatterns,
     path("metrics", metrics),
+    path("", include("webhooks_platform.for_people")),
     path("", include("webhooks_platform.api.docs")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("endpoints.api.urls")),
