@@ -9,12 +9,15 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from deliveries.error_kinds import ErrorKind
 from deliveries.models import DeadLetter, DeliveryStatus
+from endpoints import policy
+from endpoints.api.serializers.fields import POLICY_SCHEMA
 from webhooks_platform.env import Environment
 from webhooks_platform.lib import metrics
 from webhooks_platform.metrics_page import GAUGES
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+POLICY = (ROOT / "docs/delivery_policy.md").read_text()
 STATES = (ROOT / "docs/state_machine.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 RECORDS = sorted((ROOT / "docs/adr").glob("*.md"))
@@ -30,6 +33,13 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", OPERATIONS, re.MULTILINE))
 
     assert documented == {*Environment.model_fields, "PROMETHEUS_MULTIPROC_DIR"}
+
+
+def test_the_policy_has_a_row_and_a_schema_for_each_member() -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", POLICY, re.MULTILINE)
+
+    assert documented == list(policy._READERS)
+    assert list(POLICY_SCHEMA["properties"]) == documented
 
 
 @pytest.mark.parametrize("kind", ErrorKind)
