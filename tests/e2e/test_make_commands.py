@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ _OURS = {
     "MAKELEVEL",
     "MAKEOVERRIDES",
 }
+#: What the README shows of the demo.
+SAMPLE = re.findall(
+    r"^```\n(starting .*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+)[0].splitlines()
 
 
 def python(*arguments: str, **options: Any) -> AbstractContextManager[subprocess.Popen[str]]:
@@ -106,6 +111,11 @@ def temporary() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+def labels(lines: list[str]) -> list[str]:
+    """Return what the lines begin with; of equal neighbours, like the three invoices, one."""
+    return [label for label, _ in groupby(line[:10] for line in lines)]
+
+
 @pytest.mark.parametrize("victim", ["make", "the demo"])
 def test_demo_tells_its_story_and_leaves_nothing_when_killed(victim: str, temporary: Path) -> None:
     port = free_port("127.0.0.1")
@@ -120,6 +130,7 @@ def test_demo_tells_its_story_and_leaves_nothing_when_killed(victim: str, tempor
         assert attempts == ["503", "429", "200"]
         assert sum("invoice.due  3 attempts, last answer 500" in line for line in lines) == 3
         assert any(line.startswith("verified   the signature of every attempt") for line in lines)
+        assert labels(lines) == labels(SAMPLE)
         assert len(family) >= 8
         assert len(used) >= 3
         wait_until_gone(family, *used)
