@@ -1,11 +1,12 @@
 # Only make and Python 3.11 are needed; uv is used where it is installed.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 RUN := .venv/bin/python
-# The services end when make is killed, not only when it is interrupted.
-TIED := DIES_WITH_PARENT=1 $(RUN)
 PORT ?=
 ONCE ?=
 ARGS ?=
+# The services end when make is killed, not only when it is interrupted. Without `exec` they would
+# be tied to make's shell, which outlives it.
+TIED = exec env ONCE="$(ONCE)" PORT="$(PORT)" DIES_WITH_PARENT=$$PPID $(RUN)
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-demo up demo test lint types contracts migrations deployment check \
@@ -21,10 +22,10 @@ install-demo:
 	@$(PYTHON) dev/install.py demo
 
 up: install-demo ## Run the platform on embedded stores that keep their data (PORT=8000)
-	@PORT=$(PORT) $(TIED) -m dev.up
+	@$(TIED) -m dev.up
 
 demo: install-demo ## Watch one event being signed, refused, retried and delivered (ONCE=1 ends then)
-	@ONCE=$(ONCE) PORT=$(PORT) $(TIED) -m dev.demo
+	@$(TIED) -m dev.demo
 
 test: install ## Run the test suite on embedded stores (ARGS="-k name")
 	@$(RUN) -m pytest $(ARGS)
@@ -54,7 +55,7 @@ format: install ## Format the code and fix what can be fixed
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
 
-lock: ## Choose newest allowed versions: writes uv.lock and requirements/*.txt (needs uv)
+lock: ## Lock what pyproject.toml asks for; ARGS=--upgrade takes newer versions (needs uv)
 	@dev/lock $(ARGS)
 
 bench: install-demo ## Measure publishing and delivering (ARGS="--events 20000")

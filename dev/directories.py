@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dev.identity import ServerUser, server_user
 
-#: A unix socket's whole path has 107 bytes; the longest name below the directory has 19.
-_LONGEST_SOCKET_DIRECTORY = 80
+#: A unix socket's whole path has 107 bytes; the longest one below the directory is that of
+#: multiprocessing, `/pymp-12345678/listener-12345678`.
+_LONGEST_SOCKET_DIRECTORY = 75
 #: Passable for all, so that the server's user reaches its own directory inside; listable by none.
 _PASSABLE = 0o711
 #: Where root keeps the data of a checkout that `nobody` cannot enter. Only root can write there.

@@ -52,6 +52,7 @@ def gameday() -> int:
         for name, drill in DRILLS.items():
             say(f"{name:<17} {drill.run.__doc__}")
         return 0
+    say("starting   PostgreSQL and Redis; each drill then starts a platform of its own …")
     with rigged() as rig:
         passed = [_report(rig, name, short=asked.short) for name in asked.drills or DRILLS]
     return 0 if all(passed) else 1

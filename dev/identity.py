@@ -70,7 +70,8 @@ def server_user() -> ServerUser:
         pwd.getpwuid(os.geteuid())
     except KeyError as unknown:
         raise NoServerUserError(
-            f"User id {os.geteuid()} has no name on this machine, and PostgreSQL needs one: "
-            "add it to /etc/passwd, or set DATABASE_URL and REDIS_URL."
+            f"User id {os.geteuid()} has no name on this machine, and the embedded PostgreSQL "
+            "needs one: add it to /etc/passwd. (`make test` also runs on servers of your own, "
+            "named by DATABASE_URL and REDIS_URL.)"
         ) from unknown
     return ourselves()

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ def main(wanted: str) -> None:
     with (CHECKOUT / "pyproject.toml").open() as shared:
         fcntl.flock(shared, fcntl.LOCK_EX)
         if _installed().get(wanted) != _digest(wanted):
-            _install(wanted)
+            _install_aloud(wanted)
             done = {name: _digest(name) for name in _CONTAINED[wanted]}
             _STAMP.write_text(json.dumps({**_installed(), **done}))
 
@@ -49,18 +50,35 @@ def _digest(name: str) -> str:
     return hashlib.sha256(bytes(CHECKOUT) + b"\0" + requirements).hexdigest()
 
 
-def _install(wanted: str) -> None:
-    uv = shutil.which("uv")
+def _install_aloud(wanted: str) -> None:
+    """Install, and tell whoever waits what for; the words stand as those of the demo do."""
+    began, uv = time.monotonic(), shutil.which("uv")
+    _say(f"installing requirements/{wanted}.txt with {'uv' if uv else 'pip'}, this time only …")
     if uv is not None:
         _run(*_uv_command(uv, wanted))
-        return
+    else:
+        _install_with_pip(wanted)
+    _compile()
+    _say(f"installed  in .venv, after {time.monotonic() - began:.1f} s")
+
+
+def _install_with_pip(wanted: str) -> None:
     if not _works(VENV / "bin" / "pip"):
         _run(sys.executable, "-m", "venv", "--clear", VENV)
-    # The file is complete and hashed, so pip needs not look for dependencies. Compiling is left
-    # to the first import: most modules are never imported.
+    # The file is complete and hashed, so pip needs not look for dependencies. It compiles on one
+    # core; we do on all.
     options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"]
     requirements = CHECKOUT / "requirements" / f"{wanted}.txt"
     _run(PYTHON, "-m", "pip", "install", *options, "-r", requirements)
+
+
+def _compile() -> None:
+    """Compile what was installed, even where PYTHONDONTWRITEBYTECODE keeps imports from doing it.
+
+    Measured on two cores: 4 s once, instead of 6 s at every start.
+    """
+    # A package may hold a template or a test that is no valid Python.
+    _run(PYTHON, "-m", "compileall", "-qq", "-j", "0", VENV / "lib", must_succeed=False)
 
 
 def _uv_command(uv: str, wanted: str) -> list[str]:
@@ -75,10 +93,15 @@ def _works(program: Path) -> bool:
     return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603  It is our own.
 
 
-def _run(*command: str | Path) -> None:
+def _run(*command: str | Path, must_succeed: bool = True) -> None:
     finished = subprocess.run(command, env=_environment(), cwd=CHECKOUT, check=False)  # noqa: S603  Fixed commands.
-    if finished.returncode != 0:
+    if must_succeed and finished.returncode != 0:
         sys.exit(f"The installation failed (status {finished.returncode}): {command[0]}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _environment() -> dict[str, str]:

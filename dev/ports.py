@@ -1,12 +1,29 @@
 """TCP ports of this machine."""
 
+import os
 import socket
 
 from dev.errors import DevError
 
+_LAST_PORT = 65_535
+
+
+class NoPortError(DevError):
+    """PORT does not name a TCP port."""
+
 
 class PortTakenError(DevError):
     """Something already listens where we were asked to."""
+
+
+def asked_port() -> int | None:
+    """Return the port that PORT asks for, None if it asks for none. Raises `NoPortError`."""
+    asked = os.environ.get("PORT")
+    if not asked:
+        return None
+    if not asked.isdecimal() or not 1 <= int(asked) <= _LAST_PORT:
+        raise NoPortError(f"PORT={asked} is no port: choose a number from 1 to {_LAST_PORT}.")
+    return int(asked)
 
 
 def free_port(host: str) -> int:

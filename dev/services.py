@@ -13,8 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dev.directories import temporary_directory
 from dev.errors import DevError
 from dev.guardian import Guardian
+from dev.identity import ourselves
 from dev.ports import free_port, refuse_taken_port
 from dev.processes import Process
 
@@ -60,7 +62,7 @@ class Services:
         self.run_dir = plan.run_dir
         self.port = plan.port or free_port(plan.host)
         self.url = f"http://{plan.host}:{self.port}"
-        self.environment = _environment(plan, self.url)
+        self.environment = _environment(plan, self.url, self._temporary_directory())
         self._migrate = self._manage_process("migrate", "migrate", "--no-input")
         serve = ["--host", plan.host, "--port", str(self.port), "--workers", str(plan.api_workers)]
         self.api = self._manage_process("api", "serve", *serve)
@@ -143,6 +145,15 @@ class Services:
     ) -> None:
         self.stop()
 
+    def _temporary_directory(self) -> Path:
+        """Make one that goes with us: a killed Celery leaves its `pymp-…` behind.
+
+        Not in the run directory, whose path may be too long for sockets.
+        """
+        made = temporary_directory(ourselves())
+        self._guardian.remove_at_end(made)
+        return made
+
     def _lasting(self) -> list[Process]:
         return [process for process in self.processes if process is not self._migrate]
 
@@ -186,7 +197,7 @@ class Services:
         )
 
 
-def _environment(plan: Plan, url: str) -> dict[str, str]:
+def _environment(plan: Plan, url: str, temporary: Path) -> dict[str, str]:
     """The caller's environment with the plan's values on top."""
     return {
         "WEBHOOKS_PUBLIC_URL": url,
@@ -199,6 +210,7 @@ def _environment(plan: Plan, url: str) -> dict[str, str]:
         "SECRET_KEY": plan.secret_key,
         "WEBHOOKS_ENCRYPTION_KEYS": plan.encryption_keys,
         "PROMETHEUS_MULTIPROC_DIR": str(plan.run_dir / "metrics"),
+        "TMPDIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from dev.errors import DevError
-from dev.tethered import die_with_parent
+from dev.tethered import ORPHANED, die_with_parent
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,8 +26,7 @@ def run(command: Callable[[], int]) -> NoReturn:
 
     The first signal raises `Stopped` inside; later ones no longer disturb the clean-up.
     """
-    if os.environ.get("DIES_WITH_PARENT"):
-        die_with_parent(signal.SIGTERM)
+    _tie(os.environ.pop("DIES_WITH_PARENT", None))
     for number in _SIGNALS:
         signal.signal(number, _stop)
     try:
@@ -38,6 +37,14 @@ def run(command: Callable[[], int]) -> NoReturn:
         sys.stderr.write(f"{error}\n")
         status = 1
     sys.exit(status)
+
+
+def _tie(parent: str | None) -> None:
+    """Have SIGTERM sent to us when this process, make, ends; exit if it has ended already."""
+    if parent:
+        die_with_parent(signal.SIGTERM)
+        if os.getppid() != int(parent):
+            sys.exit(ORPHANED)
 
 
 def wait_for_signal() -> NoReturn:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import NoReturn
@@ -11,11 +12,13 @@ from dev.directories import data_directory, make_passable, make_private
 from dev.embedded import CHECKOUT, EmbeddedStores
 from dev.errors import DevError
 from dev.guardian import Guardian
+from dev.ports import asked_port, refuse_taken_port
 from dev.services import Plan, Services
 from dev.terminal import run, say
 from dev.welcome import make_admin, show_addresses
 
-_DEFAULT_PORT = "8000"
+_HOST = "127.0.0.1"
+_DEFAULT_PORT = 8000
 #: Seconds between two looks at whether everything still runs.
 _CHECK_EVERY = 1.0
 #: Read by the settings of other commands, so that `manage.py shell` meets the running stores.
@@ -33,18 +36,23 @@ def up() -> NoReturn:
             "`make up` runs embedded stores: unset DATABASE_URL and REDIS_URL, or start the "
             "processes yourself (manage.py serve, celery worker, celery beat)."
         )
+    port = asked_port() or _DEFAULT_PORT
+    refuse_taken_port(_HOST, port)
     guardian = Guardian()
     try:
+        say("starting   PostgreSQL and Redis …")
         with EmbeddedStores(data_directory(CHECKOUT), guardian=guardian) as stores:
             say(f"data       {stores.data_dir}")
-            _serve(stores, guardian)
+            _serve(_plan(stores, port), stores, guardian)
     finally:
         guardian.close()
 
 
-def _serve(stores: EmbeddedStores, guardian: Guardian) -> NoReturn:
-    plan = _plan(stores)
+def _serve(plan: Plan, stores: EmbeddedStores, guardian: Guardian) -> NoReturn:
+    began = time.monotonic()
+    say("starting   API, worker and beat …")
     with Services(plan, guardian) as services:
+        say(f"ready      after {time.monotonic() - began:.1f} s")
         _publish_stores(plan, guardian)
         show_addresses(services, make_admin(services, stores.database_url))
         say("API key    .venv/bin/python manage.py create_api_key --platform NAME")
@@ -53,7 +61,7 @@ def _serve(stores: EmbeddedStores, guardian: Guardian) -> NoReturn:
             services.wait_for_failure(within=_CHECK_EVERY)
 
 
-def _plan(stores: EmbeddedStores) -> Plan:
+def _plan(stores: EmbeddedStores, port: int) -> Plan:
     run_dir = stores.data_dir / "run"
     make_private(run_dir)
     keys = _keys(stores.data_dir / "keys.env")
@@ -63,7 +71,8 @@ def _plan(stores: EmbeddedStores) -> Plan:
         secret_key=keys["SECRET_KEY"],
         encryption_keys=keys["WEBHOOKS_ENCRYPTION_KEYS"],
         run_dir=run_dir,
-        port=int(os.environ.get("PORT") or _DEFAULT_PORT),
+        port=port,
+        host=_HOST,
     )
 
 

@@ -1,6 +1,7 @@
 """The first user of the admin, and the addresses a person needs to look around."""
 
 import secrets
+import shlex
 from urllib.request import urlopen
 
 import psycopg
@@ -16,12 +17,17 @@ class DeadAddressError(DevError):
     """An address that is about to be shown does not answer."""
 
 
-def make_admin(services: Services, database_url: str) -> str | None:
-    """Make the superuser `admin` and return its random password; None if there is a superuser."""
+def make_admin(services: Services, database_url: str) -> str:
+    """Make the superuser `admin` with a random password, unless there is a superuser.
+
+    Returns what a person has to know to log in.
+    """
     with psycopg.connect(database_url) as connection:
-        found = connection.execute("SELECT 1 FROM auth_user WHERE is_superuser LIMIT 1").fetchone()
+        query = "SELECT username FROM auth_user WHERE is_superuser ORDER BY id LIMIT 1"
+        found = connection.execute(query).fetchone()
     if found is not None:
-        return None
+        name = shlex.quote(found[0])
+        return f"user {name}; new password: .venv/bin/python manage.py changepassword {name}"
     password = secrets.token_urlsafe(12)
     services.manage(
         "createsuperuser",
@@ -30,14 +36,18 @@ def make_admin(services: Services, database_url: str) -> str | None:
         DJANGO_SUPERUSER_EMAIL="admin@example.com",
         DJANGO_SUPERUSER_PASSWORD=password,
     )
-    return password
+    return f"user admin, password {password} (shown once)"
 
 
-def show_addresses(services: Services, password: str | None) -> None:
-    """Print them. Raises `DeadAddressError` if one does not answer with a page."""
+def check_pages(services: Services) -> None:
+    """Raise `DeadAddressError` if one of the addresses does not answer with a page."""
     for path in _PATHS.values():
         _demand_page(services.url + path)
-    login = "user admin" if password is None else f"user admin, password {password} (shown once)"
+
+
+def show_addresses(services: Services, login: str) -> None:
+    """Print them, once each has answered. Raises `DeadAddressError`."""
+    check_pages(services)
     say(f"admin      {services.url}{_PATHS['admin']}  {login}")
     say(f"API docs   {services.url}{_PATHS['docs']}")
     say(f"metrics    {services.url}{_PATHS['metrics']}")

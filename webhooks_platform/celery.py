@@ -10,10 +10,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["deliveries"])
 
 
-@signals.worker_init.connect
-@signals.beat_init.connect
-def warn(**_: object) -> None:
-    """Say once, when a worker or beat starts, what is questionable in the settings."""
-    from webhooks_platform.checks import log_warnings  # noqa: PLC0415 - needs the settings.
+@signals.worker_init.connect(weak=False)
+@signals.beat_init.connect(weak=False)
+def log_warnings(**_: object) -> None:
+    """Log what `manage.py` prints; Celery runs the checks as well, but only says what is fatal."""
+    from webhooks_platform import checks  # noqa: PLC0415 - needs the settings.
 
-    log_warnings()
+    checks.log_warnings()

@@ -1,7 +1,7 @@
 """System checks: settings that work, but that an operator should know about.
 
-`manage.py` prints them at the start of every command, `manage.py serve` included; the worker
-logs them. What production must not do at all is refused by env.py, before anything starts.
+`manage.py` prints them at the start of every command, `manage.py serve` included; worker and beat
+log them. What production must not do at all is refused by env.py, before anything starts.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ import structlog
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register, run_checks
+
+from webhooks_platform import env
 
 #: Longer waits outlive most operators' patience; shorter ones hammer a receiver that is down.
 LONGEST_STEP = timedelta(days=2).total_seconds()
@@ -55,6 +57,15 @@ def _oddities(schedule: list[float]) -> list[tuple[str, str]]:
     if schedule and max(schedule) > LONGEST_STEP:
         found.append(("has a step above two days", "Steps are seconds."))
     return found
+
+
+@register("webhooks")
+def check_names(app_configs: Sequence[Any] | None, **_: Any) -> list[CheckMessage]:
+    """Warn of variables that are named like a setting and change nothing."""
+    return [
+        checks.Warning(text, hint="docs/operations.md lists all settings.", id="webhooks.W005")
+        for text in env.unknown_names()
+    ]
 
 
 @register(Tags.security, deploy=True)

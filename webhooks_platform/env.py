@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -185,6 +187,18 @@ KEY_COMMANDS = {
 }
 
 
+#: What is said instead of a traceback when a command finds no database.
+STORES_DOWN = (
+    "The database of `make up` does not answer: start `make up` in another terminal, or name "
+    "stores of your own with DATABASE_URL and REDIS_URL."
+)
+_PREFIX = "WEBHOOKS_"
+#: By such variables Kubernetes tells every container of a service that is named `webhooks…`.
+_OF_KUBERNETES = re.compile(r"_(SERVICE_(HOST|PORT)|PORT)(_|$)")
+#: How alike two names must be, from 0 to 1, for one to be taken for the other.
+_ALIKE = 0.5
+
+
 class SettingsError(SystemExit):
     """The environment does not describe a platform that may start."""
 
@@ -212,7 +226,7 @@ def read() -> Environment:
             Environment(**{**overrides, **defaults})
         except ValidationError as error:
             faults += error.errors()
-    lines = [line for fault in faults for line in _lines(fault)]
+    lines = [line for fault in faults for line in _lines(fault)] + unknown_names()
     raise SettingsError(
         "The settings are not complete; change these environment variables:\n"
         + "\n".join(f"  {line}" for line in lines)
@@ -227,11 +241,33 @@ def _lines(fault: Any) -> list[str]:
     return [f"{name}: {message}"]
 
 
+def unknown_names() -> list[str]:
+    """Say of every variable that is named like a setting and is none what may be meant."""
+    ours = [name for name in os.environ if name.upper().startswith(_PREFIX)]
+    return [
+        f"{name}: is no setting{_nearest(name)}"
+        for name in sorted(set(ours) - set(Environment.model_fields))
+        if not _OF_KUBERNETES.search(name)
+    ]
+
+
+def _nearest(name: str) -> str:
+    known = [field.removeprefix(_PREFIX) for field in Environment.model_fields]
+    found = get_close_matches(name.upper().removeprefix(_PREFIX), known, n=1, cutoff=_ALIKE)
+    named = [field for field in Environment.model_fields if field.removeprefix(_PREFIX) in found]
+    return f"; do you mean {named[0]}?" if named else ""
+
+
+def uses_embedded_stores() -> bool:
+    """Whether this is development, and no other stores are named than those of `make up`."""
+    if os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"):
+        return False
+    return os.environ.get("WEBHOOKS_ENV", "development") == "development"
+
+
 def _embedded_overrides() -> dict[str, Any]:
     """Point development at the stores of a running `make up`, when no other is named."""
-    if os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL"):
-        return {}
-    if os.environ.get("WEBHOOKS_ENV", "development") != "development":
+    if not uses_embedded_stores():
         return {}
     if EMBEDDED_STORES.exists():
         stores = json.loads(EMBEDDED_STORES.read_text())

@@ -15,6 +15,7 @@ admin.site.site_url = None
 urlpatterns = [
     *health.urlpatterns,
     path("metrics", metrics),
+    path("", include("webhooks_platform.for_people")),
     path("", include("webhooks_platform.api.docs")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("endpoints.api.urls")),

@@ -21,6 +21,7 @@ _POLL = 0.1
 
 def bench() -> int:
     options = read_options(sys.argv[1:])
+    say("starting   PostgreSQL, Redis, API, worker, beat and a receiver …")
     with running_stage(options) as stage:
         say(f"services   ready; {options.endpoints} endpoints made through the API")
         rows = yardstick_rows(stage) if options.yardsticks else {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.test_make_commands import command
+from tests.e2e.test_make_commands import python
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(180)
 def test_bench_delivers_every_event_exactly_once() -> None:
     arguments = ["--events", "300", "--endpoints", "3", "--no-yardsticks"]
 
-    with command("-m", "dev.bench", *arguments) as bench:
+    with python("-m", "dev.bench", *arguments) as bench:
         assert bench.stdout is not None
         written = bench.stdout.read()
         status = bench.wait()

@@ -4,20 +4,31 @@ import re
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from deliveries.error_kinds import ErrorKind
 from deliveries.models import DeadLetter, DeliveryStatus
+from endpoints import policy
+from endpoints.api.serializers.fields import POLICY_SCHEMA
 from webhooks_platform.env import Environment
 from webhooks_platform.lib import metrics
 from webhooks_platform.metrics_page import GAUGES
 
 ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+POLICY = (ROOT / "docs/delivery_policy.md").read_text()
 STATES = (ROOT / "docs/state_machine.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 RECORDS = sorted((ROOT / "docs/adr").glob("*.md"))
+PATH = apps.get_app_config("deliveries")
+#: As import-linter has to be told of each.
+MODULES = sorted(
+    {path.stem for path in (ROOT / "deliveries").iterdir() if path.suffix == ".py" or path.is_dir()}
+    - {"__init__", "__pycache__", "apps", "migrations", "templates"}
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -30,6 +41,25 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", OPERATIONS, re.MULTILINE))
 
     assert documented == {*Environment.model_fields, "PROMETHEUS_MULTIPROC_DIR"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_of_the_path_has_a_row(module: str) -> None:
+    assert re.search(
+        rf"^\| .*`{module}/?`.* \| (door|stage|step|tool) \|", ARCHITECTURE, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("table", sorted(m._meta.db_table for m in PATH.get_models()))
+def test_every_table_of_the_path_has_a_row(table: str) -> None:
+    assert re.search(rf"^\| .*`{table}`.* \|", ARCHITECTURE, re.MULTILINE)
+
+
+def test_the_policy_has_a_row_and_a_schema_for_each_member() -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", POLICY, re.MULTILINE)
+
+    assert documented == list(policy._READERS)
+    assert list(POLICY_SCHEMA["properties"]) == documented
 
 
 @pytest.mark.parametrize("kind", ErrorKind)

@@ -5,12 +5,16 @@ API process can answer for the workers too. It reads the variable when it is fir
 hence this module must run before, and does not import it at its top.
 """
 
+import atexit
 import fcntl
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,16 +34,24 @@ def share(store: str) -> None:
     """Name the directory in the environment, for this process and its children; make it.
 
     Left as it is if the operator has named one. Otherwise one of our own for each store (the
-    URL of the database), emptied when no process of the platform is left that counts in it.
+    URL of the database); the last process of the platform that ends removes it.
     """
-    if not os.environ.get(VARIABLE):
-        os.environ[VARIABLE] = str(_own_directory(store))
+    directory = _own_directory(store)
+    # It may be inherited: by a server's worker, or by a worker that has put itself to the back.
+    if os.environ.get(VARIABLE) in (None, "", str(directory)):
+        mark = _enter(directory)
+        os.environ[VARIABLE] = str(directory)
+        atexit.register(_leave, directory, mark, os.getpid())
 
 
 def share_if_lasting(store: str) -> None:
     """Share if this process serves or works; other commands end before they are scraped."""
-    program = Path(sys.argv[0])
-    if "celery" in {program.name, program.parent.name} or sys.argv[1:2] == ["serve"]:
+    program, words = Path(sys.argv[0]), sys.argv[1:]
+    if "celery" in {program.name, program.parent.name}:
+        lasts = not {"worker", "beat"}.isdisjoint(words)
+    else:
+        lasts = words[:1] == ["serve"]
+    if lasts:
         share(store)
 
 
@@ -47,13 +59,52 @@ def _own_directory(store: str) -> Path:
     place = urlsplit(store)
     # Without the password: the name of a directory is no secret.
     name = sha256(f"{place.hostname}:{place.port}{place.path}?{place.query}".encode()).hexdigest()
-    directory = Path(tempfile.gettempdir()) / f"webhooks-metrics-{os.getuid()}-{name[:12]}"
-    directory.mkdir(mode=0o700, exist_ok=True)
+    return Path(tempfile.gettempdir()) / f"webhooks-metrics-{os.getuid()}-{name[:12]}"
+
+
+def _enter(directory: Path) -> int:
+    """Make the directory, drop what a killed platform has left, and return the mark we hold.
+
+    A mark is a file that its process keeps locked; however that ends, the kernel unlocks it.
+    """
+    while True:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _demand_private(directory)
+        with _locked(directory) as there:
+            if there:
+                _empty_if_left(directory)
+                mark, _ = tempfile.mkstemp(suffix=".mark", dir=directory)
+                fcntl.flock(mark, fcntl.LOCK_EX)
+                return mark
+
+
+def _leave(directory: Path, mark: int, entered: int) -> None:
+    """Remove the directory, unless others are left in it, or we are a fork of who entered."""
+    if os.getpid() == entered:
+        os.close(mark)
+        with _locked(directory) as there:
+            if there and not _anybody(directory):
+                shutil.rmtree(directory)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[bool]:
+    """Keep others from coming and going; yield False if the last one has removed the directory."""
+    try:
+        lock = (directory / "lock").open("w")
+    except FileNotFoundError:
+        yield False
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # It may have been removed while we waited.
+        yield os.fstat(lock.fileno()).st_nlink > 0
+
+
+def _demand_private(directory: Path) -> None:
     status = directory.lstat()
     if directory.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UnsafeDirectoryError(f"{directory} is not ours alone; set {VARIABLE}")
-    _empty_if_left(directory)
-    return directory
 
 
 def _empty_if_left(directory: Path) -> None:
@@ -61,12 +112,23 @@ def _empty_if_left(directory: Path) -> None:
 
     Removing one of several would make a total fall, which Prometheus reads as a restart.
     """
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        files = list(directory.glob("*.db"))
-        if not any(_is_alive(file) for file in files):
-            for file in files:
+    if not _anybody(directory):
+        for pattern in ("*.db", "*.mark"):
+            for file in directory.glob(pattern):
                 file.unlink(missing_ok=True)
+
+
+def _anybody(directory: Path) -> bool:
+    return any(_is_held(mark) for mark in directory.glob("*.mark"))
+
+
+def _is_held(mark: Path) -> bool:
+    with mark.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def forget_dead() -> None:

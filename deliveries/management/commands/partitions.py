@@ -29,3 +29,5 @@ class Command(BaseCommand):
     def _print(self, verb: str, names: list[str]) -> None:
         for name in names:
             self.stdout.write(f"{verb} {name}")
+        if not names:
+            self.stdout.write(f"nothing to {verb}")

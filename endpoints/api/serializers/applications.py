@@ -7,6 +7,7 @@ from endpoints.api.serializers.fields import (
     Metadata,
     Policy,
     Rate,
+    StoredPolicy,
     Title,
     Uid,
     WireSerializer,
@@ -33,6 +34,6 @@ class ApplicationOut(WireSerializer):
     name = serializers.CharField()
     throttleRate = serializers.IntegerField(source="throttle_rate", allow_null=True)  # noqa: N815
     metadata = serializers.DictField(child=serializers.CharField())
-    policy = serializers.DictField()
+    policy = StoredPolicy()
     createdAt = serializers.DateTimeField(source="created_at")  # noqa: N815
     updatedAt = serializers.DateTimeField(source="updated_at")  # noqa: N815

@@ -12,6 +12,7 @@ from endpoints.api.serializers.fields import (
     Names,
     Policy,
     Rate,
+    StoredPolicy,
     Text,
     Uid,
     WholeNumber,
@@ -83,7 +84,7 @@ class EndpointOut(WireSerializer):
     throttleRate = serializers.IntegerField(source="throttle_rate", allow_null=True)  # noqa: N815
     rateLimit = serializers.IntegerField(source="throttle_rate", allow_null=True)  # noqa: N815
     metadata = serializers.DictField(child=serializers.CharField())
-    policy = serializers.DictField()
+    policy = StoredPolicy()
     version = serializers.IntegerField()
     createdAt = serializers.DateTimeField(source="created_at")  # noqa: N815
     updatedAt = serializers.DateTimeField(source="updated_at")  # noqa: N815

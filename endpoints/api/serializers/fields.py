@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from endpoints import policy
@@ -16,6 +17,39 @@ NAME = re.compile(r"[a-zA-Z0-9\-_.]+")
 NAME_MAX = 256
 METADATA_BYTES_MAX = 4096
 RATE_MAX = 2**31 - 1
+#: docs/delivery_policy.md explains each; a member that is null is inherited, like one left out.
+POLICY_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "Overrides of the delivery policy. What is left out or null is inherited: "
+    "by an endpoint from its application, by an application from the platform.",
+    "properties": {
+        "retrySchedule": {
+            "type": ["array", "null"],
+            "description": "Seconds from the end of each failed attempt to the next; "
+            "empty for no retries.",
+            "items": {"type": "number", "minimum": 0, "maximum": policy.YEAR_SECONDS},
+            "maxItems": policy.SCHEDULE_STEPS_MAX,
+        },
+        "sendTimeout": {
+            "type": ["number", "null"],
+            "description": "Seconds for one whole exchange.",
+            "exclusiveMinimum": 0,
+            "maximum": policy.SEND_TIMEOUT_MAX,
+        },
+        "permanentStatuses": {
+            "type": ["string", "null"],
+            "description": "Statuses that are not retried, within 300 to 599.",
+            "examples": ["400-407,422"],
+        },
+        "signatureHeader": {
+            "type": ["string", "null"],
+            "description": "Name of a header for the timestamped signature, sent in addition; "
+            "the empty text undoes what is inherited.",
+            "examples": [policy.SUGGESTED_SIGNATURE_HEADER],
+        },
+    },
+}
 
 
 class WireSerializer(serializers.Serializer[Any]):
@@ -152,6 +186,7 @@ class Metadata(serializers.DictField):
         return metadata
 
 
+@extend_schema_field(POLICY_SCHEMA)
 class Policy(serializers.JSONField):
     """Overrides of the delivery policy, see endpoints.policy; an unknown key is a fault here."""
 
@@ -161,6 +196,11 @@ class Policy(serializers.JSONField):
         except PolicyError as error:
             faults = {key or "non_field_errors": [message] for key, message in error.faults}
             raise serializers.ValidationError(faults) from None
+
+
+@extend_schema_field(POLICY_SCHEMA)
+class StoredPolicy(serializers.DictField):
+    """The overrides of one level, as they were given."""
 
 
 class IdText(serializers.CharField):

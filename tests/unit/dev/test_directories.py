@@ -97,7 +97,7 @@ def test_socket_directory_is_short_private_and_the_servers_own(
 
     made = temporary_directory()
 
-    assert len(bytes(made)) < 80
+    assert len(bytes(made)) < 75
     assert mode(made) == 0o700
     assert made.stat().st_uid == server_user().uid
     made.rmdir()

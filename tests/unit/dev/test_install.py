@@ -18,7 +18,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(install, "_STAMP", tmp_path / ".venv" / "installed.json")
     commands: list[str] = []
 
-    def pretend(*command: str | Path) -> None:
+    def pretend(*command: str | Path, must_succeed: bool = True) -> None:
         commands.append(" ".join(map(str, command)))
         install.PYTHON.parent.mkdir(parents=True, exist_ok=True)
         install.PYTHON.touch()
@@ -37,6 +37,7 @@ def test_second_run_does_nothing(runs: list[str]) -> None:
     assert [command.split()[-1] for command in first] == [
         str(install.VENV),
         str(install.CHECKOUT / "requirements" / "demo.txt"),
+        str(install.VENV / "lib"),
     ]
     assert "--require-hashes" in first[1]
     assert runs == first
@@ -76,8 +77,19 @@ def test_uv_is_used_where_it_is(runs: list[str], monkeypatch: pytest.MonkeyPatch
 
     install.main("dev")
 
-    assert len(runs) == 1
+    assert len(runs) == 2
     assert runs[0].startswith("/bin/uv sync --quiet --frozen")
+    assert " -m compileall " in runs[1]
+
+
+def test_whoever_waits_is_told(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    install.main("demo")
+    told = capsys.readouterr().out
+
+    install.main("demo")
+
+    assert told.startswith("installing requirements/demo.txt with pip, this time only …\ninstalled")
+    assert capsys.readouterr().out == ""
 
 
 def test_no_cache_is_kept_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Counting without a database; the registry is the process's own."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,28 +128,65 @@ def test_an_operators_directory_is_left_alone(
     assert os.environ[metrics_directory.VARIABLE] == str(tmp_path)
 
 
-def test_files_of_dead_processes_go_only_when_no_process_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of our own that this process has not entered yet."""
     monkeypatch.setattr(metrics_directory.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.delenv(metrics_directory.VARIABLE, raising=False)
+    return metrics_directory._own_directory("postgresql://host/webhooks")
+
+
+def test_files_of_the_dead_go_only_when_nobody_is_left(directory: Path) -> None:
+    first = metrics_directory._enter(directory)
+    (directory / "counter_host-1.db").touch()
+
+    second = metrics_directory._enter(directory)
+    assert len(list(directory.glob("*.db"))) == 1
+    # As the kernel does when they are killed.
+    os.close(first)
+    os.close(second)
+    third = metrics_directory._enter(directory)
+
+    assert list(directory.glob("*.db")) == []
+    assert len(list(directory.glob("*.mark"))) == 1
+    os.close(third)
+
+
+def test_the_last_one_to_leave_removes_the_directory(directory: Path) -> None:
+    first, second = metrics_directory._enter(directory), metrics_directory._enter(directory)
+    (directory / "counter_host-1.db").touch()
+
+    metrics_directory._leave(directory, first, os.getpid())
+    assert (directory / "counter_host-1.db").exists()
+    metrics_directory._leave(directory, second, os.getpid() + 1)
+    assert directory.exists()
+    metrics_directory._leave(directory, second, os.getpid())
+
+    assert not directory.exists()
+
+
+def test_a_child_that_inherits_the_directory_enters_it_too(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(metrics_directory.VARIABLE, str(directory))
+
     metrics_directory.share("postgresql://host/webhooks")
-    directory = Path(os.environ[metrics_directory.VARIABLE])
-    mine, dead = (
-        directory / f"counter_{metrics_directory._host}-{pid}.db" for pid in (os.getpid(), 2**30)
+
+    assert len(list(directory.glob("*.mark"))) == 1
+
+
+def test_many_that_come_and_go_at_once_always_find_a_place(tmp_path: Path) -> None:
+    script = (
+        "import sys, tempfile; from pathlib import Path; sys.argv[1:] = ['serve'];"
+        "from webhooks_platform.lib import metrics_directory as m;"
+        "m.share_if_lasting('postgresql://host/webhooks');"
+        "m.name_processes();"
+        "from webhooks_platform.lib import metrics; metrics.observe_accepted(1)"
     )
-    mine.touch()
-    dead.touch()
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
+    comers = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(6)]
 
-    def start() -> list[Path]:
-        monkeypatch.delenv(metrics_directory.VARIABLE)
-        metrics_directory.share("postgresql://host/webhooks")
-        return sorted(directory.glob("*.db"))
-
-    assert start() == sorted([mine, dead])
-    mine.unlink()
-    assert start() == []
-    monkeypatch.delenv(metrics_directory.VARIABLE)
+    assert [comer.wait() for comer in comers] == [0] * 6
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -156,6 +194,7 @@ def test_files_of_dead_processes_go_only_when_no_process_is_left(
     [
         pytest.param(["/venv/bin/celery", "worker"], True, id="celery as a script"),
         pytest.param(["/venv/lib/celery/__main__.py", "beat"], True, id="celery as a module"),
+        pytest.param(["/venv/bin/celery", "-A", "x", "inspect"], False, id="it inspects"),
         pytest.param(["manage.py", "serve", "--port", "0"], True, id="the API server"),
         pytest.param(["manage.py", "migrate"], False, id="another command"),
         pytest.param([""], False, id="no command"),

@@ -64,6 +64,15 @@ def test_odd_schedules_are_named(
     assert messages == [f"WEBHOOKS_RETRY_SCHEDULE {text}." for text in expected]
 
 
+def test_variables_that_are_no_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOKS_INFLIGHT", "9")
+
+    (message,) = checks.check_names(None)
+
+    assert message.id == "webhooks.W005"
+    assert message.msg == "WEBHOOKS_INFLIGHT: is no setting; do you mean WEBHOOKS_IN_FLIGHT?"
+
+
 def test_warnings_are_logged_for_the_worker(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:

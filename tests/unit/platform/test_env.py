@@ -188,3 +188,68 @@ def test_a_process_lists_all_problems_in_one_message_and_does_not_start() -> Non
         "WEBHOOKS_ALLOWED_NETWORKS",
     ]
     assert "short" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        pytest.param("WEBHOOKS_RETRY_SCHEDUL", "; do you mean WEBHOOKS_RETRY_SCHEDULE?", id="near"),
+        pytest.param("webhooks_env", "; do you mean WEBHOOKS_ENV?", id="in small letters"),
+        pytest.param("WEBHOOKS_SECRET_KEYS", "; do you mean SECRET_KEY?", id="without prefix"),
+        pytest.param("WEBHOOKS_XYZ", "", id="nothing like it"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+
+    assert env.unknown_names() == [f"{name}: is no setting{meant}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "WEBHOOKS_IN_FLIGHT",
+        "WEBHOOKS_PORT",
+        "WEBHOOKS_PORT_8000_TCP_ADDR",
+        "WEBHOOKS_API_SERVICE_HOST",
+        "WEBHOOKS_SERVICE_PORT_HTTP",
+        "MY_WEBHOOKS_TYPO",
+    ],
+)
+def test_settings_and_what_kubernetes_sets_are_no_mistakes(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+
+    assert env.unknown_names() == []
+
+
+def test_a_mistyped_name_is_said_beside_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = problems(monkeypatch, **{**PRODUCTION, "REDIS_URL": ""}, WEBHOOKS_REDIS_URL="redis://")
+
+    assert found == [
+        "REDIS_URL: must be set in production",
+        "WEBHOOKS_REDIS_URL: is no setting; do you mean REDIS_URL?",
+    ]
+
+
+def test_a_command_without_the_stores_of_make_up_says_what_to_start() -> None:
+    # The developer's own `make up` may be running in this checkout.
+    script = (
+        "import sys, manage; from pathlib import Path; from webhooks_platform import env; "
+        "env.ROOT = env.EMBEDDED_STORES = Path('/nonexistent'); "
+        "sys.argv[1:] = ['create_api_key', '--platform', 'x']; manage.main()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines() == [env.STORES_DOWN]
+    assert finished.stdout == ""
