@@ -15,24 +15,41 @@ from deliveries.outcome import Closed, EventContent, LeasedDelivery
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
-# Lanes (endpoints with open deliveries) are found by skipping through the index, one probe each.
-# Of each lane that may send, an equal share of the free slots is locked; turns go round by
-# endpoint inside a tenant and by tenant over all, so that a backlog of one is not in the way of
-# another. A claim changes no indexed column, which keeps it a heap-only update.
+
+def _offer(lane: str, rows: str) -> str:
+    """Return SQL that locks the first due rows of a lane and counts them as its `turn`s."""
+    return f"""
+        SELECT locked.id, locked.next_attempt_at, row_number() OVER () AS turn
+        FROM (SELECT id, next_attempt_at FROM open_delivery
+              WHERE endpoint_id = {lane}.endpoint_id AND next_attempt_at <= {lane}.due_by
+                AND lease_id IS NULL
+              ORDER BY next_attempt_at LIMIT {rows}
+              FOR UPDATE SKIP LOCKED) locked
+    """
+
+
+# Lanes (endpoints with deliveries that nobody has leased) are found by skipping through the
+# index, one probe each: a row keeps its due time while it is leased, so a lane counts by the
+# first one that is free. The free slots are shared equally by the tenants that may send, and a
+# tenant's by its lanes. What short lanes leave is offered, twice over, to those that filled their
+# share. Then turns go round by endpoint inside a tenant and by tenant over all, so that a backlog
+# of one is not in the way of another. A claim changes no indexed column, which keeps it a heap-only
+# update.
 CLAIM = f"""
 WITH RECURSIVE moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 lane AS (
-    (SELECT endpoint_id, next_attempt_at FROM open_delivery
+    (SELECT endpoint_id, next_attempt_at FROM open_delivery WHERE lease_id IS NULL
      ORDER BY endpoint_id, next_attempt_at LIMIT 1)
     UNION ALL
     SELECT following.endpoint_id, following.next_attempt_at
     FROM lane, LATERAL (
         SELECT endpoint_id, next_attempt_at FROM open_delivery
-        WHERE endpoint_id > lane.endpoint_id
+        WHERE endpoint_id > lane.endpoint_id AND lease_id IS NULL
         ORDER BY endpoint_id, next_attempt_at LIMIT 1) following
 ),
-ready AS MATERIALIZED (
+waiting AS MATERIALIZED (
     SELECT e.id AS endpoint_id, e.tenant_id, e.version, t.version AS tenant_version,
+           lane.next_attempt_at AS first_due,
            CASE WHEN e.deleted_at IS NOT NULL OR t.deleted_at IS NOT NULL THEN {Closed.DELETED}
                 WHEN e.disabled_at IS NOT NULL THEN {Closed.DISABLED}
                 ELSE {Closed.NO} END AS closed,
@@ -44,19 +61,31 @@ ready AS MATERIALIZED (
     LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
     WHERE lane.next_attempt_at <= moment.now
 ),
-share AS MATERIALIZED (
-    SELECT greatest(1, ceil(%(slots)s::numeric / greatest(count(*), 1)))::int AS rows FROM ready
+ready AS MATERIALIZED (
+    SELECT * FROM waiting WHERE first_due <= due_by
 ),
-candidate AS MATERIALIZED (
-    SELECT ready.*, due.id, due.next_attempt_at, due.turn
-    FROM ready CROSS JOIN share, LATERAL (
-        SELECT locked.id, locked.next_attempt_at,
-               row_number() OVER (ORDER BY locked.next_attempt_at) AS turn
-        FROM (SELECT id, next_attempt_at FROM open_delivery
-              WHERE endpoint_id = ready.endpoint_id AND next_attempt_at <= ready.due_by
-                AND lease_id IS NULL
-              ORDER BY next_attempt_at LIMIT share.rows
-              FOR UPDATE SKIP LOCKED) locked) due
+share AS MATERIALIZED (
+    SELECT tenant_id, ceil(%(slots)s::numeric / (count(*) * count(*) OVER ()))::int AS rows
+    FROM ready GROUP BY tenant_id
+),
+first_round AS MATERIALIZED (
+    SELECT ready.*, share.rows, due.*
+    FROM ready JOIN share USING (tenant_id), LATERAL ({_offer("ready", "share.rows")}) due
+),
+spare AS MATERIALIZED (
+    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows
+    FROM (SELECT %(slots)s - count(*) AS free, count(*) FILTER (WHERE turn = rows) AS lanes
+          FROM first_round) left_over
+),
+candidate AS (
+    SELECT * FROM first_round
+    UNION ALL
+    SELECT filled.endpoint_id, filled.tenant_id, filled.version, filled.tenant_version,
+           filled.first_due, filled.closed, filled.due_by, filled.rows, due.*
+    FROM spare CROSS JOIN first_round filled,
+         LATERAL ({_offer("filled", "filled.rows + spare.rows")}) due
+    WHERE spare.rows > 0 AND filled.turn = filled.rows
+      AND due.id NOT IN (SELECT id FROM first_round)
 ),
 picked AS MATERIALIZED (
     SELECT * FROM (

@@ -65,6 +65,30 @@ def test_racing_claims_share_the_rows_without_overlap() -> None:
     assert {delivery.id for delivery in leased} == made
 
 
+def test_racing_claims_of_uneven_lanes_share_them_without_overlap() -> None:
+    tenant = rows.tenant()
+    made = set()
+    for count in (1, 2, 3, 54):
+        endpoint = rows.endpoint(tenant)
+        made |= {rows.open_delivery(rows.event(tenant), endpoint).id for _ in range(count)}
+
+    async def race() -> list[LeasedDelivery]:
+        connections = [await connect("test") for _ in range(4)]
+        leased: list[LeasedDelivery] = []
+        while len(leased) < len(made):
+            batches = await asyncio.gather(*[claim(c, slots=8, seconds=30) for c in connections])
+            assert any(batches)
+            leased += [delivery for batch in batches for delivery in batch]
+        for connection in connections:
+            await connection.close()
+        return leased
+
+    leased = asyncio.run(race())
+
+    assert len(leased) == 60
+    assert {delivery.id for delivery in leased} == made
+
+
 def test_slots_are_shared_between_the_endpoints_of_a_tenant() -> None:
     tenant = rows.tenant()
     busy, quiet = rows.endpoint(tenant), rows.endpoint(tenant)
@@ -90,8 +114,51 @@ def test_slots_are_shared_between_tenants_before_endpoints() -> None:
 
     leased = Counter(delivery.tenant_id for delivery in claimed(slots=4))
 
-    # Each of the four lanes offers its share of one; the turns begin with one of each tenant.
-    assert leased == {alice.id: 3, charlie.id: 1}
+    # However many lanes a tenant has, its share is that of any other.
+    assert leased == {alice.id: 2, charlie.id: 2}
+
+
+@pytest.mark.parametrize("state", ["leased", "paused"])
+def test_lanes_that_cannot_send_take_no_share(state: str) -> None:
+    hanging, healthy = rows.tenant(), rows.tenant(name="Charlie")
+    for _ in range(10):
+        stuck = rows.endpoint(hanging)
+        if state == "paused":
+            later = datetime.now(UTC) + timedelta(minutes=2)
+            EndpointHealth.objects.create(endpoint=stuck, paused_until=later)
+        lease_id = ids.new() if state == "leased" else None
+        rows.open_delivery(rows.event(hanging), stuck, due_in=-60, lease_id=lease_id)
+    busy = rows.endpoint(healthy)
+    for _ in range(30):
+        rows.open_delivery(rows.event(healthy), busy)
+
+    leased = Counter(delivery.endpoint_id for delivery in claimed(slots=20))
+
+    assert leased == {busy.id: 20}
+
+
+def test_a_lane_counts_by_its_first_row_that_nobody_has_leased() -> None:
+    tenant = rows.tenant()
+    busy, quiet = rows.endpoint(tenant), rows.endpoint(tenant)
+    for _ in range(4):
+        rows.open_delivery(rows.event(tenant), busy, due_in=-60, lease_id=ids.new())
+    free = rows.open_delivery(rows.event(tenant), busy)
+    rows.open_delivery(rows.event(tenant), quiet, due_in=-60, lease_id=ids.new())
+    rows.open_delivery(rows.event(tenant), quiet, due_in=60)
+
+    assert [delivery.id for delivery in claimed()] == [free.id]
+
+
+def test_what_short_lanes_leave_goes_to_the_others() -> None:
+    alice, charlie = rows.tenant(), rows.tenant(name="Charlie")
+    short, long, other = rows.endpoint(alice), rows.endpoint(alice), rows.endpoint(charlie)
+    for lane, count in [(short, 1), (long, 30), (other, 30)]:
+        for _ in range(count):
+            rows.open_delivery(rows.event(lane.tenant), lane)
+
+    leased = Counter(delivery.endpoint_id for delivery in claimed(slots=20))
+
+    assert leased == {short.id: 1, long.id: 9, other.id: 10}
 
 
 def test_a_paused_endpoint_gets_only_manual_attempts() -> None:

@@ -1,78 +1,26 @@
 """A delivery loop over real PostgreSQL, Redis and sockets."""
 
-import asyncio
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import standardwebhooks
-from django.db import connection
 
 from deliveries import drain
-from deliveries.drain import DeliveryLoop, LoopSettings
-from deliveries.loop_thread import disable_endpoint
 from deliveries.models import (
     Attempt,
     DeadLetter,
     DeliveryStatus,
-    Lease,
     OpenDelivery,
     SettledDelivery,
 )
-from deliveries.transport import Transport
-from deliveries.wake import Waker
-from endpoints import rotation
-from endpoints.address_policy import AddressPolicy
-from endpoints.audit import Actor
-from endpoints.models import Endpoint, SigningSecret
-from endpoints.signing_secrets import generate_ed25519
+from endpoints.models import Endpoint
 from tests import rows
+from tests.integration.deliveries.looping import OPTIONS, nothing_open, run_loop
 from tests.receiver import answer, running
-from webhooks_platform.lib import ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-OPTIONS = LoopSettings(in_flight=256, send_timeout=5.0, disable_after=432_000)
-
-
-def run_loop(
-    until: Callable[[], bool], *, seconds: float = 10.0, options: LoopSettings = OPTIONS
-) -> None:
-    """Run one loop until a condition holds or time is up, then stop it in order."""
-
-    async def run() -> None:
-        loop = DeliveryLoop(
-            options,
-            transport=Transport(policy=AddressPolicy(allowed_networks=["127.0.0.1/32"])),
-            waker=Waker(),
-            close=disable_endpoint,
-        )
-        running = asyncio.create_task(loop.run())
-        limit = time.monotonic() + seconds
-        while time.monotonic() < limit and not await asyncio.to_thread(_checked, until):
-            await asyncio.sleep(0.02)
-        loop.stop()
-        await running
-
-    asyncio.run(run())
-
-
-def _checked(until: Callable[[], bool]) -> bool:
-    try:
-        return until()
-    finally:
-        connection.close()
-
-
-def nothing_open() -> bool:
-    return not OpenDelivery.objects.exists()
-
-
-def attempts_made(count: int) -> Callable[[], bool]:
-    return lambda: Attempt.objects.count() >= count
 
 
 def test_a_delivery_arrives_signed_and_is_settled() -> None:
@@ -221,59 +169,6 @@ def test_a_changed_endpoint_holds_for_the_next_attempt() -> None:
         run_loop(moved)
 
     assert (len(old.requests), len(new.requests)) == (1, 1)
-
-
-def test_an_endpoint_may_take_longer_than_the_platform() -> None:
-    hasty, patient = {"sendTimeout": 1}, {"sendTimeout": 3}
-    with running(lambda n, _: (2.0, answer(200))) as receiver:
-        tenant = rows.tenant()
-        fast = rows.endpoint(tenant, url=receiver.url, policy=hasty)
-        rows.open_delivery(rows.event(tenant), fast)
-        slow = rows.endpoint(tenant, url=receiver.url, policy=patient)
-        rows.open_delivery(rows.event(tenant), slow)
-
-        run_loop(attempts_made(2), options=replace(OPTIONS, send_timeout=1.0))
-
-    made = {a.endpoint_id: (a.status_code, a.error_kind) for a in Attempt.objects.all()}
-    assert made == {slow.id: (200, None), fast.id: (0, "timeout")}
-    # Its lease outlives the longest send of the claim, not only the platform's own.
-    lease = Lease.objects.get(delivery_ids__len=2)
-    assert (lease.expires_at - ids.timestamp(lease.id)).total_seconds() > 17
-
-
-def test_an_ed25519_endpoint_goes_without_the_hex_form() -> None:
-    with running() as receiver:
-        tenant = rows.tenant(policy={"signatureHeader": "Omni-Signature"})
-        shared = rows.endpoint(tenant, url=receiver.url)
-        public = rows.endpoint(tenant, url=receiver.url)
-        rotation.rotate(public, key=generate_ed25519(), grace_seconds=0, actor=Actor("test"))
-        events = {shared.id: rows.event(tenant), public.id: rows.event(tenant)}
-        for endpoint in (shared, public):
-            rows.open_delivery(events[endpoint.id], endpoint)
-
-        run_loop(nothing_open)
-
-    by_event = {request.headers["webhook-id"]: request.headers for request in receiver.requests}
-    with_hex, without = (by_event[str(events[endpoint.id])] for endpoint in (shared, public))
-    assert with_hex["omni-signature"].startswith("t=")
-    assert with_hex["webhook-signature"].startswith("v1,")
-    assert "omni-signature" not in without
-    assert without["webhook-signature"].startswith("v1a,")
-
-
-def test_what_cannot_be_sent_says_which_part_is_at_fault() -> None:
-    tenant = rows.tenant()
-    one, other = rows.endpoint(tenant), rows.endpoint(tenant)
-    SigningSecret.objects.filter(endpoint=one).update(
-        ciphertext=SigningSecret.objects.get(endpoint=other).ciphertext
-    )
-    rows.open_delivery(rows.event(tenant), one)
-
-    run_loop(attempts_made(1))
-
-    made = Attempt.objects.get()
-    assert (made.error_kind, made.status_code) == ("config_error", 0)
-    assert made.response == "a signing secret cannot be decrypted for this endpoint"
 
 
 def test_256_sends_are_held_open_and_no_more() -> None:
