@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 import uvloop
 
+from deliveries.models import Event
+from endpoints.models import Endpoint, Tenant
+from tests.integration.deliveries.rows import make_endpoint, make_event, make_tenant
+
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -17,3 +21,18 @@ def run(request: pytest.FixtureRequest) -> Run:
             loop.run(main)
 
     return runner
+
+
+@pytest.fixture
+def tenant(db: None) -> Tenant:
+    return make_tenant()
+
+
+@pytest.fixture
+def endpoint(tenant: Tenant) -> Endpoint:
+    return make_endpoint(tenant)
+
+
+@pytest.fixture
+def event(tenant: Tenant) -> Event:
+    return make_event(tenant)

@@ -18,23 +18,12 @@ from tests.integration.deliveries.rows import (
     make_open,
     make_sending,
     make_settled,
-    make_tenant,
     the_delivery,
 )
 
 pytestmark = pytest.mark.django_db
 
 BOB = Actor("bob")
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,6 @@ ANY_ATTEMPT = AttemptFilter()
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
-
-
 def span(**bounds: Any) -> Window:
     return window(now=timezone.now(), **bounds)
 

@@ -14,8 +14,6 @@ from deliveries.queries.paging import window
 from endpoints.models import Endpoint, Tenant
 from tests.integration.deliveries.rows import (
     id_at,
-    make_endpoint,
-    make_tenant,
     nodes,
     partition_days,
     recorded_plans,
@@ -30,16 +28,6 @@ DAY = timedelta(days=1)
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 8
 LATER = FIRST_DAY + 10 * DAY
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
 
 
 @pytest.fixture

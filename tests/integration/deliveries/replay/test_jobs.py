@@ -42,16 +42,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NOW = timezone.now
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
-
-
 def start(tenant: Tenant, source: str = "dead-letter", **values: Any) -> Replay:
     rate = values.pop("rate_per_second", None)
     return replay.start(

@@ -37,16 +37,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OPEN_LETTERS = Selection("dead-letter")
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
-
-
 def unchanged(letter: DeadLetter) -> None:
     letter.refresh_from_db()
     assert (letter.decision, letter.replay_id) == (None, None)

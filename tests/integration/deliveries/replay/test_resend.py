@@ -35,21 +35,6 @@ def hints() -> Iterator[list[None]]:
         yield sent
 
 
-@pytest.fixture
-def tenant(db: None) -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
-
-
-@pytest.fixture
-def event(tenant: Tenant) -> Event:
-    return make_event(tenant)
-
-
 def resend(event: Event, endpoint: Endpoint) -> Replay:
     return replay.resend(event, endpoint, actor=BOB)
 

@@ -20,31 +20,14 @@ from endpoints.models import Endpoint, EndpointHealth, Tenant
 from tests.integration.deliveries.leasing import claimed, dead, delivered, recorded, retry
 from tests.integration.deliveries.rows import (
     make_endpoint,
-    make_event,
     make_open,
     make_settled,
-    make_tenant,
     the_delivery,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BOB = Actor("bob")
-
-
-@pytest.fixture
-def tenant() -> Tenant:
-    return make_tenant()
-
-
-@pytest.fixture
-def endpoint(tenant: Tenant) -> Endpoint:
-    return make_endpoint(tenant)
-
-
-@pytest.fixture
-def event(tenant: Tenant) -> Event:
-    return make_event(tenant)
 
 
 def test_a_success_ends_the_automatic_retries(event: Event, endpoint: Endpoint) -> None:
