@@ -18,8 +18,6 @@ from typing import NoReturn, cast
 import httptools
 import uvloop
 
-from dev.terminal import run
-
 EVENT_TYPE = "bench.event"
 
 
@@ -165,4 +163,4 @@ def main() -> NoReturn:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()  # Without handlers of ours, whose exceptions do not end uvloop: SIGTERM just ends it.

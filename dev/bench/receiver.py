@@ -15,8 +15,6 @@ from typing import NoReturn, cast
 import httptools
 import uvloop
 
-from dev.terminal import run
-
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -96,4 +94,4 @@ def main() -> NoReturn:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()  # Without handlers of ours, whose exceptions do not end uvloop: SIGTERM just ends it.
