@@ -109,7 +109,11 @@ leased AS (
 SELECT * FROM claimed
 """
 
-EXTEND = "UPDATE lease SET expires_at = clock_timestamp() + %s * interval '1 second' WHERE id = %s"
+# The sweep removes a lease that it has taken back.
+EXTEND = """
+UPDATE lease SET expires_at = clock_timestamp() + %(seconds)s * interval '1 second'
+WHERE id = %(lease)s
+"""
 
 # Bounds on the id leave the partitions of other days out of the plan.
 EVENTS = """
@@ -130,9 +134,10 @@ async def claim(connection: Connection, *, slots: int, seconds: float) -> list[L
     return [_leased(lease, row) for row in await cursor.fetchall()]
 
 
-async def extend(connection: Connection, lease: UUID, seconds: float) -> None:
-    """Let a lease end `seconds` from now, for sends that may take longer than most."""
-    await connection.execute(EXTEND, [seconds, lease])
+async def extend(connection: Connection, lease: UUID, *, seconds: float) -> bool:
+    """Let a lease end `seconds` from now; False if it was taken back: then send nothing."""
+    cursor = await connection.execute(EXTEND, {"lease": lease, "seconds": seconds})
+    return cursor.rowcount == 1
 
 
 def _leased(lease: UUID, row: tuple[Any, ...]) -> LeasedDelivery:

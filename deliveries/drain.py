@@ -82,7 +82,7 @@ class DeliveryLoop:
         self._claims = SteadyConnection("webhooks-claim")
         self._targets = TargetCache()
         self._recorder = Recorder(
-            lease=options.lease,
+            lease=SEND_TIMEOUT_MAX + LEASE_MARGIN,
             disable_after=options.disable_after,
             close=close,
             done=self._recorded,
@@ -184,12 +184,12 @@ class DeliveryLoop:
         try:
             events = await load_events(connection, [d.event_id for d in open_ones])
             await self._targets.fill(connection, open_ones)
+            held = await self._hold(connection, open_ones)
         except Exception:
             self._give_back(open_ones)
             raise
-        await self._outlive(connection, open_ones)
         late = time.monotonic() > leased_at + LEASE_MARGIN / 2
-        if self._stopping or late:
+        if self._stopping or late or not held:
             # After a stop nothing is begun, and a late send might outlive its lease.
             self._give_back(open_ones)
             return
@@ -197,12 +197,12 @@ class DeliveryLoop:
             self._begin(delivery, events.get(delivery.event_id))
         metrics.set_in_flight(len(self._sends))
 
-    async def _outlive(self, connection: Connection, batch: Sequence[LeasedDelivery]) -> None:
-        """Extend the lease of a batch in which an endpoint may take longer than the platform's."""
-        targets = filter(None, (self._targets.get(d.endpoint_id) for d in batch))
-        longest = max((found.target.policy.send_timeout for found in targets), default=0.0)
-        if longest > self._options.send_timeout:
-            await extend(connection, batch[0].lease_id, longest + LEASE_MARGIN)
+    async def _hold(self, connection: Connection, batch: Sequence[LeasedDelivery]) -> bool:
+        """Make the batch's lease outlive its longest send; False if it was taken back."""
+        longest = self._targets.longest_timeout(batch)
+        if longest <= self._options.send_timeout:
+            return True
+        return await extend(connection, batch[0].lease_id, seconds=longest + LEASE_MARGIN)
 
     def _give_back(self, batch: Sequence[LeasedDelivery]) -> None:
         for delivery in batch:

@@ -40,6 +40,11 @@ class TargetCache:
             self._prepared.move_to_end(endpoint_id)
         return prepared
 
+    def longest_timeout(self, batch: Sequence[LeasedDelivery]) -> float:
+        """Return the most seconds that one send of the batch may take; 0 if none can be made."""
+        prepared = (self._prepared.get(delivery.endpoint_id) for delivery in batch)
+        return max((found.target.policy.send_timeout for found in prepared if found), default=0.0)
+
     def _is_current(self, delivery: LeasedDelivery) -> bool:
         prepared = self._prepared.get(delivery.endpoint_id)
         return prepared is not None and prepared.version == delivery.version

@@ -82,6 +82,12 @@ def expire_leases() -> None:
     Lease.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
 
 
+def without_leases() -> None:
+    """Remove every lease, as the sweep does; for use in another thread."""
+    Lease.objects.all().delete()
+    connection.close()
+
+
 def _facts(of: Event, to: Endpoint) -> dict[str, Any]:
     return {
         "id": delivery_id(of.id, to.id),

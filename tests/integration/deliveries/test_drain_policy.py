@@ -1,10 +1,16 @@
 """What an endpoint's policy and secrets make of an attempt."""
 
+import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
 
-from deliveries.models import Attempt, Lease
+from deliveries import drain
+from deliveries.claim import extend
+from deliveries.models import Attempt, DeliveryStatus, Lease, OpenDelivery, SettledDelivery
 from endpoints import rotation
 from endpoints.audit import Actor
 from endpoints.models import SigningSecret
@@ -35,6 +41,45 @@ def test_an_endpoint_may_take_longer_than_the_platform() -> None:
     assert (lease.expires_at - ids.timestamp(lease.id)).total_seconds() > 17
 
 
+def test_a_stop_waits_for_an_endpoint_that_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "LEASE_MARGIN", 0.5)
+    monkeypatch.setattr(drain, "SWEEP", 0.1)
+    with running(lambda n, _: (2.0, answer(200))) as receiver:
+        tenant = rows.tenant(policy={"sendTimeout": 3})
+        rows.open_delivery(rows.event(tenant), rows.endpoint(tenant, url=receiver.url))
+
+        begun = lambda: len(receiver.requests) == 1  # noqa: E731
+        run_loop(begun, options=replace(OPTIONS, send_timeout=1.0))
+
+    attempt = Attempt.objects.get()
+    assert (attempt.status_code, attempt.error_kind) == (200, None)
+    assert SettledDelivery.objects.get().status == DeliveryStatus.DELIVERED
+
+
+@pytest.mark.parametrize("trouble", ["taken back", "not to be had"])
+def test_nothing_is_sent_on_a_lease_that_cannot_be_extended(
+    monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    async def extended(*arguments: Any, **options: Any) -> bool:
+        if trouble == "not to be had":
+            raise psycopg.OperationalError
+        await asyncio.to_thread(rows.without_leases)
+        return await extend(*arguments, **options)
+
+    monkeypatch.setattr(drain, "extend", extended)
+    with running() as receiver:
+        tenant = rows.tenant()
+        endpoint = rows.endpoint(tenant, url=receiver.url, policy={"sendTimeout": 10})
+        rows.open_delivery(rows.event(tenant), endpoint)
+
+        run_loop(lambda: False, seconds=0.3)
+
+    assert receiver.requests == []
+    waiting = OpenDelivery.objects.get()
+    assert (waiting.status, waiting.attempts) == (DeliveryStatus.PENDING, 0)
+    assert not Attempt.objects.exists()
+
+
 def test_an_ed25519_endpoint_goes_without_the_hex_form() -> None:
     with running() as receiver:
         tenant = rows.tenant(policy={"signatureHeader": "Omni-Signature"})
@@ -53,6 +98,25 @@ def test_an_ed25519_endpoint_goes_without_the_hex_form() -> None:
     assert with_hex["webhook-signature"].startswith("v1,")
     assert "omni-signature" not in without
     assert without["webhook-signature"].startswith("v1a,")
+
+
+def test_the_hex_form_ends_with_the_last_shared_secret_in_its_overlap() -> None:
+    with running() as receiver:
+        tenant = rows.tenant(policy={"signatureHeader": "Omni-Signature"})
+        endpoint = rows.endpoint(tenant, url=receiver.url)
+        rotation.rotate(endpoint, key=generate_ed25519(), actor=Actor("test"))
+        ends_at = datetime.now(UTC) + timedelta(seconds=1)
+        endpoint.secrets.filter(expires_at__isnull=False).update(expires_at=ends_at)
+        rows.open_delivery(rows.event(tenant), endpoint)
+        rows.open_delivery(rows.event(tenant), endpoint, due_in=1.1)
+
+        run_loop(nothing_open)
+
+    during, after = (request.headers for request in receiver.requests)
+    assert during["omni-signature"].startswith("t=")
+    assert "omni-signature" not in after
+    assert after["webhook-signature"].startswith("v1a,")
+    assert {row.status for row in SettledDelivery.objects.all()} == {DeliveryStatus.DELIVERED}
 
 
 def test_what_cannot_be_sent_says_which_part_is_at_fault() -> None:
