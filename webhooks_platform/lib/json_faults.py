@@ -162,11 +162,9 @@ class _Scan:
 
     def number(self, token: bytes) -> None:
         if not token.strip(b"-0123456789"):
-            # msgspec counts a sign as one of them.
-            if len(token) > MAX_INTEGER_DIGITS:
+            if len(token.lstrip(b"-")) > MAX_INTEGER_DIGITS:
                 raise self.fault(
-                    Kind.INTEGER_LENGTH,
-                    f"An integer has more than {MAX_INTEGER_DIGITS} digits, a sign included.",
+                    Kind.INTEGER_LENGTH, f"An integer has more than {MAX_INTEGER_DIGITS} digits."
                 )
         elif abs(float(token)) == float("inf"):
             raise self.fault(Kind.NUMBER_RANGE, "A number is too large.")

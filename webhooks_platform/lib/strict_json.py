@@ -4,6 +4,7 @@ RFC 8259 leaves to each parser what duplicate keys, lone surrogates, deep nestin
 mean. A receiver could then see another payload than the publisher, so such text is not taken.
 """
 
+import json
 import re
 from itertools import chain
 from typing import Any
@@ -33,11 +34,21 @@ def decode(text: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise _fault(text, max_depth) from None
+        return _decode_slowly(text, max_depth)
     keys, depth = _measure(value)
     if depth > max_depth or keys != _count_keys(text, keys) or _holds_nul(text):
         raise _fault(text, max_depth)
     return value
+
+
+def _decode_slowly(text: bytes, max_depth: int) -> Any:
+    """Decode what breaks no rule although msgspec refuses it: it takes a sign for a digit."""
+    if fault := find_fault(text, max_depth=max_depth):
+        raise fault
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise _fault(text, max_depth) from None
 
 
 def _fault(text: bytes, max_depth: int) -> StrictJSONError:

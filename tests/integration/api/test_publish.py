@@ -45,6 +45,18 @@ def test_stores_the_event_and_answers_with_it(client: Client, tenant: Tenant) ->
     assert EventUid.objects.get(tenant_id=tenant.id, uid="e-1").event_id == event.id
 
 
+@pytest.mark.parametrize("sign", [b"", b"-"])
+def test_takes_the_longest_integers_with_either_sign(
+    client: Client, tenant: Tenant, sign: bytes
+) -> None:
+    payload = b'{"a":' + sign + b"1" * 4300 + b"}"
+
+    answer = client.publish(str(tenant.uid), b'{"eventType":"a","payload":' + payload + b"}")
+
+    assert answer.status_code == 202
+    assert [bytes(event.payload or b"") for event in events_of(tenant)] == [payload]
+
+
 def test_keeps_what_the_headers_tell_of_the_request(client: Client, tenant: Tenant) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
