@@ -67,19 +67,29 @@ _LOOPBACK_LINK_LOCAL_METADATA: Final = tuple(
         "fd00:ec2::254/128",
     ]
 )
-#: The same inside of IPv6: as NAT64 (96 bits before), 6to4 (16) and IPv4-compatible (96) have it.
+# Where IPv6 holds an IPv4 address: what stands before it, and how many bits stand after it.
+_EMBEDDINGS: Final = (
+    (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64
+    (ipaddress.ip_network("2002::/16"), 80),  # 6to4
+    (ipaddress.ip_network("::/96"), 0),  # IPv4-compatible
+    (ipaddress.ip_network("::ffff:0:0:0/96"), 0),  # IPv4-translated
+)
 _NEVER_IN_PRODUCTION: Final = (
     *_LOOPBACK_LINK_LOCAL_METADATA,
     *(
-        ipaddress.IPv6Network((prefix | int(v4.network_address) << shift, bits + v4.prefixlen))
+        ipaddress.IPv6Network(
+            (
+                int(prefix.network_address) | int(v4.network_address) << bits_after,
+                prefix.prefixlen + v4.prefixlen,
+            )
+        )
         for v4 in _LOOPBACK_LINK_LOCAL_METADATA
         if isinstance(v4, ipaddress.IPv4Network)
-        for prefix, shift, bits in (
-            (0x64_FF9B << 96, 0, 96),
-            (0x2002 << 112, 80, 16),
-            (0, 0, 96),
-        )
+        for prefix, bits_after in _EMBEDDINGS
     ),
+    # Local NAT64 and Teredo: where the IPv4 address stands, or what it is, is the network's affair.
+    ipaddress.ip_network("64:ff9b:1::/48"),
+    ipaddress.ip_network("2001::/32"),
 )
 _CACHE_MAX: Final = 20_000  # Answers; an address takes about 150 bytes.
 _ENTRY: Final = re.compile(
@@ -192,7 +202,10 @@ class AddressPolicy:
             address = _unmapped(ipaddress.ip_address(ip))
         except ValueError:
             return False
-        return not _is_forbidden(address) or any(e.covers(address, port) for e in self._allowed)
+        if not _is_forbidden(address):
+            return True
+        # Any network of 64 bits and less holds ISATAP's forms of loopback and metadata addresses.
+        return not _is_isatap(address) and any(e.covers(address, port) for e in self._allowed)
 
 
 def is_address(host: str) -> bool:
@@ -221,7 +234,11 @@ def _is_forbidden(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> boo
     number = int(address)
     if isinstance(address, ipaddress.IPv4Address):
         return number in _RANGES_V4
-    return number in _RANGES_V6 or (number >> 32) & 0xFFFFFFFF in _ISATAP
+    return number in _RANGES_V6 or _is_isatap(address)
+
+
+def _is_isatap(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.version == 6 and (int(address) >> 32) & 0xFFFFFFFF in _ISATAP  # noqa: PLR2004
 
 
 def _unmapped(

@@ -131,6 +131,14 @@ def test_exceptions_hold_for_their_network_and_port_only():
     assert not policy.allows("::1", 80)
 
 
+def test_no_exception_reaches_what_isatap_hides():
+    policy = AddressPolicy(allowed_networks=["fd00:1::/32"])
+
+    assert policy.allows("fd00:1::5", 443)
+    assert not policy.allows("fd00:1::5efe:7f00:1", 443)
+    assert not policy.allows("fd00:1::200:5efe:a9fe:a9fe", 443)
+
+
 @pytest.mark.parametrize(
     ("text", "canonical", "refused_in_production", "private"),
     [
@@ -156,6 +164,14 @@ def test_exceptions_hold_for_their_network_and_port_only():
         ("64:ff9b::a00:0/104", "64:ff9b::a00:0/104", False, True),
         ("2002:7f00::/24", "2002:7f00::/24", True, True),
         ("2002:a00::/24", "2002:a00::/24", False, True),
+        # and in less common forms
+        ("::7f00:0/104", "::7f00:0/104", True, True),
+        ("::a00:0/104", "::a00:0/104", False, True),
+        ("::ffff:0:a9fe:0/112", "::ffff:0:a9fe:0/112", True, True),
+        ("::ffff:0:a00:0/104", "::ffff:0:a00:0/104", False, True),
+        ("64:ff9b:1:7::/64", "64:ff9b:1:7::/64", True, True),
+        ("2001:0:4136:e378::/64", "2001:0:4136:e378::/64", True, True),
+        ("64:ff9b:2::/48", "64:ff9b:2::/48", False, True),
     ],
 )
 def test_reads_entries_and_says_what_they_open(text, canonical, refused_in_production, private):
