@@ -57,8 +57,9 @@ def stage() -> Iterator[Stage]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(stage: Stage) -> Iterator[Browser]:
+    """A browser for these tests only: while it runs, this thread can run no other event loop."""
     with browser() as running:
         yield running
 
