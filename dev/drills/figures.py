@@ -8,7 +8,6 @@ import httpx
 
 from dev.drills.history import make_history
 from dev.drills.rig import Check, DrillError, Platform, Rig
-from dev.welcome import make_admin
 
 _SLOWEST_LIST = 1.0
 _FAILING_EVERY = 10
@@ -74,7 +73,7 @@ def lists(rig: Rig, settled: int) -> list[Check]:
 
 
 def _sign_in(platform: Platform, client: httpx.Client) -> None:
-    password = make_admin(platform.services, platform.database_url)
+    password = platform.services.manage("create_staff_user", "admin", "--operator")
     client.get("/admin/login/")
     token = client.cookies["csrftoken"]
     form = {"username": "admin", "password": password, "csrfmiddlewaretoken": token}
