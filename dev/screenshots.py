@@ -18,7 +18,7 @@ _HALFWAY_MS = 2600
 _SUPPORT_PAGES = {
     "dead-letters": "/admin/deliveries/deadletter/",
     "summary": "/admin/deliveries/deadletter/summary/",
-    "replay-confirm": "/admin/deliveries/deadletter/replay/?reason__exact=exhausted",
+    "replay-confirm": "/admin/deliveries/deadletter/replay/?reason=exhausted",
     "deliveries": "/admin/deliveries/delivery/",
 }
 

@@ -6,9 +6,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from deliveries.admin.history import EndpointFilter, HistoryAdmin, SimpleListFilter
+from deliveries.admin.events import event_ids
+from deliveries.admin.history import EndpointFilter, HistoryAdmin
 from deliveries.admin.showing import link, moment, pre
 from deliveries.models import Attempt, Delivery, Event
+from endpoints.admin.filters import SimpleListFilter
 from webhooks_platform.lib import ids
 
 
@@ -46,6 +48,15 @@ class AttemptAdmin(HistoryAdmin):
         "wire_id", "tenant", "event", "delivery", "endpoint", "url", "number", "trigger", "at",
         "duration_ms", "status_code", "error_kind", "next_attempt_at", "answer",
     )  # fmt: skip
+
+    def find_by_uid(
+        self, request: HttpRequest, queryset: QuerySet[Attempt], uid: str
+    ) -> QuerySet[Attempt]:
+        found = event_ids(self.visible_tenants(request), uid)
+        return queryset.filter(event_id__in=found) if found else queryset.none()
+
+    def audited_as(self, row: Attempt) -> str:
+        return ids.to_text(ids.EVENT, row.event_id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         return super().get_queryset(request).defer("response")

@@ -12,14 +12,15 @@ from django.urls import URLPattern, path, reverse
 from deliveries import replay
 from deliveries.admin.deciding import Choice, DecisionForm, ReplayForm, TooManyError, choose
 from deliveries.admin.events import event_ids
-from deliveries.admin.filters import EventTypeFilter, SinceFilter, StatusClassFilter
-from deliveries.admin.history import EndpointFilter, HistoryAdmin, SimpleListFilter
-from deliveries.admin.showing import badge, link, moment
+from deliveries.admin.filters import EventTypeFilter, ReasonFilter, SinceFilter, StatusClassFilter
+from deliveries.admin.history import EndpointFilter, HistoryAdmin
+from deliveries.admin.showing import badge, last_answer, link, moment
 from deliveries.models import Attempt, DeadLetter, Delivery, Event, Replay
 from deliveries.queries import dead_letters
+from endpoints.admin.filters import SimpleListFilter, TenantFilter
 from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import access, actor
-from endpoints.models import Endpoint
+from endpoints.models import AuditEntry, Endpoint, Tenant
 from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
@@ -29,7 +30,7 @@ LIST = "admin:deliveries_deadletter_changelist"
 
 
 class DecisionFilter(SimpleListFilter):
-    """Those that await a decision, unless another is asked for."""
+    """Those that await a decision, unless another is asked for; a search finds all."""
 
     title = "decision"
     parameter_name = "decision"
@@ -39,10 +40,10 @@ class DecisionFilter(SimpleListFilter):
 
     def choices(self, changelist: Any) -> Any:
         whole, *others = super().choices(changelist)
-        return [whole | {"display": "Open"}, *others]
+        return [whole | {"display": "Any" if changelist.query else "Open"}, *others]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "all":
+        if self.value() == "all" or (self.value() is None and request.GET.get("q")):
             return queryset
         if self.value() is None:
             return queryset.filter(decision__isnull=True)
@@ -67,7 +68,8 @@ class DeadLetterAdmin(HistoryAdmin):
         "wire_id", "tenant", "endpoint", "event_type", "why", "last", "given_up_at", "decided",
     ]  # fmt: skip
     list_filter = [
-        DecisionFilter, "reason", StatusClassFilter, SinceFilter, EndpointFilter, EventTypeFilter,
+        DecisionFilter, ReasonFilter, StatusClassFilter, SinceFilter, TenantFilter, EndpointFilter,
+        EventTypeFilter,
     ]  # fmt: skip
     actions = ["replay_selected", "discard_selected"]
     fields = readonly_fields = (
@@ -88,7 +90,7 @@ class DeadLetterAdmin(HistoryAdmin):
 
     @admin.display(description="last answer")
     def last(self, letter: DeadLetter) -> str:
-        return f"{letter.last_status_code or ''} {letter.last_error or ''}".strip() or "-"
+        return last_answer(letter)
 
     @admin.display(description="given up at")
     def given_up_at(self, letter: DeadLetter) -> str | None:
@@ -115,6 +117,15 @@ class DeadLetterAdmin(HistoryAdmin):
     @admin.display(description="replay")
     def decided_by_replay(self, letter: DeadLetter) -> str:
         return link(Replay, letter.replay_id, prefix=ids.REPLAY)
+
+    def audited_as(self, row: DeadLetter) -> str:
+        """A decision about many has one entry: of the job, or of the tenant for discards."""
+        own = self.wire_id(row)
+        if row.replay_id is not None:
+            return ids.to_text(ids.REPLAY, row.replay_id)
+        if row.decision is None or AuditEntry.objects.filter(target=own).exists():
+            return own
+        return ids.to_text(ids.TENANT, row.tenant_id)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return self.reaches(request, None, Capability.REPLAY)
@@ -195,17 +206,18 @@ class DeadLetterAdmin(HistoryAdmin):
             choice = self._choice(request)
             if isinstance(choice, Choice) and choice.total:
                 return self._confirm(request, title, form, choice, goes_on=True)
-        return HttpResponseRedirect(reverse(LIST))
+        return HttpResponseRedirect(_list_of(request))
 
     def _choice(self, request: HttpRequest) -> Choice | HttpResponse:
         """Return what the list's filters in the URL select; or where to go instead."""
         if not self.has_replay_permission(request):
             raise PermissionDenied
         query = request.GET.copy()
-        letters = query.pop("letters", [""])[-1]
+        letters = query.pop("letters", [None])[-1]
         request.GET = query  # type: ignore[assignment]
         rows = self.get_changelist_instance(request).queryset
-        if letters:
+        if letters is not None:
+            # None at all, if those ticked have been decided meanwhile: never all of them.
             query["letters"] = letters
             rows = rows.filter(id__in=filter(None, map(_letter, letters.split(","))))
         try:
@@ -213,7 +225,7 @@ class DeadLetterAdmin(HistoryAdmin):
             return choose(rows, asked, access(request).tenants(Capability.REPLAY))
         except TooManyError as error:
             self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect(f"{reverse(LIST)}?{urlencode(query.dict())}")
+            return HttpResponseRedirect(_list_of(request))
 
     def _confirm(
         self,
@@ -244,7 +256,8 @@ class DeadLetterAdmin(HistoryAdmin):
             raise PermissionDenied
         rows = self.visible(request, DeadLetter.objects.filter(decision=None))
         groups = dead_letters.summary(rows)[:GROUPS]
-        known = Endpoint.objects.in_bulk([group["endpoint_id"] for group in groups])
+        wanted = [group["endpoint_id"] for group in groups]
+        known = Endpoint.objects.select_related("tenant").in_bulk(wanted)
         return own_page(
             self,
             request,
@@ -252,6 +265,12 @@ class DeadLetterAdmin(HistoryAdmin):
             template="admin/deliveries/deadletter/summary.html",
             groups=[_group(group, known.get(group["endpoint_id"])) for group in groups],
         )
+
+
+def _list_of(request: HttpRequest) -> str:
+    """Return the list with the filters of the page, but for letters that were ticked."""
+    kept = {name: value for name, value in request.GET.items() if name != "letters"}
+    return f"{reverse(LIST)}?{urlencode(kept)}"
 
 
 def _letter(text: str) -> Any:
@@ -265,9 +284,11 @@ def _group(group: dict[str, Any], endpoint: Endpoint | None) -> dict[str, Any]:
     status = group["last_status_code"] or 0
     query = {
         "endpoint": ids.to_text(ids.ENDPOINT, group["endpoint_id"]),
-        "reason__exact": group["reason"],
+        "reason": group["reason"],
         "event_type": group["event_type"],
         "status_class": status // 100 * 100,
     }
     name = (endpoint.uid or endpoint.url) if endpoint else query["endpoint"]
-    return {**group, "endpoint": name, "query": urlencode(query)}
+    page = link(Endpoint, group["endpoint_id"], name)
+    tenant = link(Tenant, endpoint.tenant_id, endpoint.tenant.name) if endpoint else "-"
+    return {**group, "tenant": tenant, "endpoint": page, "query": urlencode(query)}

@@ -9,15 +9,21 @@ from django import forms
 from django.db.models import Count, QuerySet
 
 from deliveries.admin.filters import CLASSES, moment_of
-from deliveries.admin.history import id_of
 from deliveries.models import DeadLetter
 from deliveries.selection import Selection
+from endpoints.admin.filters import id_of
 from endpoints.models import Endpoint, Tenant
 from webhooks_platform.lib import ids
 
+#: Parts of a list's address that choose letters and that a selection says as well; paging and order
+#: choose none.
+UNDERSTOOD = frozenset(
+    {"letters", "q", "decision", "reason", "status_class", "since", "tenant", "endpoint"}
+    | {"event_type", "p", "o", "all", "e"}
+)
 #: Letters that a decision can name one by one, and tenants that it can be about.
 NAMED_AT_MOST = 200
-TENANTS_AT_MOST = 50
+TENANTS_AT_MOST = 20
 SAMPLE = 10
 RATE_MAX = 10_000
 NOTE_MAX = 1000
@@ -66,8 +72,11 @@ def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -
     """Return what the filtered rows of a list amount to, at tenants where the user may decide.
 
     `query` are the list's own filters, from which the jobs' selections are made. Raises
-    TooManyError.
+    TooManyError, also for a part of `query` that no selection knows: what is decided must be what
+    was shown.
     """
+    if unknown := sorted(set(query) - UNDERSTOOD):
+        raise TooManyError(f"Nothing can be decided by {', '.join(unknown)}; use the filters.")
     wanted = rows.filter(decision=None, tenant_id__in=tenants.values("id")).order_by("-id")
     grouped = wanted.order_by().values("tenant_id").annotate(count=Count("id"))
     counts = {row["tenant_id"]: row["count"] for row in grouped[: TENANTS_AT_MOST + 1]}
@@ -95,7 +104,7 @@ def _selection(wanted: QuerySet[DeadLetter], query: Mapping[str, str]) -> Select
     selection = Selection(
         "dead-letter",
         event_types=_one(query.get("event_type")),
-        reasons=_one(query.get("reason__exact")),
+        reasons=_one(query.get("reason")),
         status_code_class=_class(query.get("status_class")),
         given_up_since=moment_of(query.get("since")),
     )

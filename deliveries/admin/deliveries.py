@@ -3,19 +3,22 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_POST
 
 from deliveries import replay
 from deliveries.admin.events import event_ids
-from deliveries.admin.history import EndpointFilter, HistoryAdmin, SimpleListFilter
-from deliveries.admin.showing import NOTHING, badge, link, moment
+from deliveries.admin.history import EndpointFilter, HistoryAdmin
+from deliveries.admin.showing import NOTHING, badge, last_answer, link, moment
 from deliveries.admin.timeline import timeline
 from deliveries.models import Attempt, DeadLetter, Delivery, DeliveryStatus, Event
 from deliveries.queries.outlook import Outlook
 from deliveries.queries.paging import first_of_instant, last_of_instant
+from endpoints.admin.filters import SimpleListFilter, TenantFilter, id_of
+from endpoints.admin.forms import ReasonForm
+from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import actor
 from endpoints.audit import Actor
 from endpoints.models import Endpoint
@@ -24,6 +27,8 @@ from webhooks_platform.lib import ids
 
 #: Deliveries that one action resends; more are a matter for a replay with a filter.
 RESENT_AT_MOST = 100
+#: Ids of these that the page names.
+SHOWN = 10
 OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 KINDS = {
     DeliveryStatus.PENDING: "waits",
@@ -65,7 +70,7 @@ class DeliveryAdmin(HistoryAdmin):
     }
     change_form_template = "admin/deliveries/delivery/change_form.html"
     list_display = ["wire_id", "tenant", "endpoint", "state", "attempts", "last", "due"]
-    list_filter = [StatusFilter, EndpointFilter]
+    list_filter = [StatusFilter, TenantFilter, EndpointFilter]
     actions = ["resend_selected"]
     fields = readonly_fields = (
         "wire_id", "tenant", "event", "endpoint", "state", "due", "waits_for", "attempts", "last",
@@ -88,9 +93,7 @@ class DeliveryAdmin(HistoryAdmin):
 
     @admin.display(description="last answer")
     def last(self, row: Delivery) -> str:
-        if row.last_status_code is None:
-            return NOTHING
-        return f"{row.last_status_code or ''} {row.last_error or ''}".strip()
+        return last_answer(row)
 
     @admin.display(description="next attempt")
     def due(self, row: Delivery) -> str:
@@ -113,15 +116,59 @@ class DeliveryAdmin(HistoryAdmin):
     def life(self, row: Delivery) -> str:
         return timeline(row)
 
-    @admin.action(description="Resend the selected deliveries", permissions=["resend"])
-    def resend_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+    def audited_as(self, row: Delivery) -> str:
+        return ids.to_text(ids.EVENT, row.event_id)
+
+    @admin.action(description="Resend the selected deliveries…", permissions=["resend"])
+    def resend_selected(
+        self, request: HttpRequest, queryset: QuerySet[Delivery]
+    ) -> HttpResponse | None:
         rows = list(queryset[: RESENT_AT_MOST + 1])
         if len(rows) > RESENT_AT_MOST:
             message = f"At most {RESENT_AT_MOST} deliveries are resent at once."
             self.message_user(request, message, messages.ERROR)
-            return
-        refusals = [refusal for row in rows if (refusal := resend(row, actor(request)))]
+            return None
+        url = reverse("admin:deliveries_delivery_resend")
+        return HttpResponseRedirect(f"{url}?deliveries={','.join(map(str, rows))}")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.resend)
+        return [path("resend/", view, name="deliveries_delivery_resend"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        may = row is not None and self.reaches(request, row, Capability.REPLAY)
+        context = {**(extra_context or {}), "may_resend": may}
+        return super().change_view(request, object_id, form_url, context)
+
+    def resend(self, request: HttpRequest) -> HttpResponse:
+        """Make one attempt of each of some deliveries, for a reason."""
+        rows = self._named(request)
+        form = ReasonForm(sent(request))
+        if request.method != "POST" or not form.is_valid() or not rows:
+            text = "One attempt is made at once; automatic retries go on if it fails."
+            shown = [("deliveries", len(rows)), ("the first", ", ".join(map(str, rows[:SHOWN])))]
+            return own_page(
+                self, request, "Resend", explanation=text if rows else "Nothing is chosen.",
+                facts=shown if rows else (), form=form if rows else None,
+            )  # fmt: skip
+        note = form.cleaned_data["note"]
+        refusals = [why for row in rows if (why := resend(row, actor(request), note))]
         self._tell(request, len(rows) - len(refusals), refusals)
+        if len(rows) > 1:
+            return HttpResponseRedirect(reverse("admin:deliveries_delivery_changelist"))
+        return HttpResponseRedirect(reverse("admin:deliveries_delivery_change", args=[rows[0].pk]))
+
+    def _named(self, request: HttpRequest) -> list[Delivery]:
+        """Return the deliveries in the address at whose tenants the user may do this."""
+        if not self.has_resend_permission(request):
+            raise PermissionDenied
+        texts = request.GET.get("deliveries", "").split(",")[:RESENT_AT_MOST]
+        found = filter(None, (id_of(ids.DELIVERY, text) for text in texts))
+        rows = self.get_queryset(request).filter(id__in=list(found))
+        return [row for row in rows if self.reaches(request, row, Capability.REPLAY)]
 
     def _tell(self, request: HttpRequest, resent: int, refusals: list[str]) -> None:
         if resent:
@@ -130,26 +177,15 @@ class DeliveryAdmin(HistoryAdmin):
             text = f"{refusals.count(refusal)} not resent: {refusal}"
             self.message_user(request, text, messages.ERROR)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_POST(self.resend_one))
-        name = "deliveries_delivery_resend"
-        return [path("<uuid:object_id>/resend/", view, name=name), *super().get_urls()]
 
-    def resend_one(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        row = self.get_or_refuse(request, object_id, Capability.REPLAY)
-        refusal = resend(row, actor(request))
-        self._tell(request, int(not refusal), [refusal] if refusal else [])
-        return HttpResponseRedirect(reverse("admin:deliveries_delivery_change", args=[object_id]))
-
-
-def resend(row: Delivery, who: Actor) -> str | None:
+def resend(row: Delivery, who: Actor, note: str) -> str | None:
     """Resend one delivery; return why not, if it is refused."""
     event = Event.objects.defer("payload").filter(id=row.event_id).first()
     endpoint = Endpoint.objects.filter(id=row.endpoint_id, deleted_at__isnull=True).first()
     if event is None or endpoint is None:
         return "The event or the endpoint does not exist any more."
     try:
-        replay.resend(event, endpoint, actor=who)
+        replay.resend(event, endpoint, actor=who, note=note)
     except replay.ReplayRefusedError as error:
         return str(error)
     return None

@@ -8,12 +8,16 @@ from django.http import HttpRequest
 
 from deliveries.admin.filters import EventTypeFilter, SinceFilter
 from deliveries.admin.history import HistoryAdmin
-from deliveries.admin.showing import NOTHING, link, moment, pre, table
+from deliveries.admin.showing import NOTHING, last_answer, link, moment, pre, table
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, EventUid
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
 from endpoints.models import Endpoint
 from webhooks_platform.lib import ids
+
+HEADS = (
+    "delivery", "endpoint", "status", "attempts", "last answer", "next attempt", "waits for",
+)  # fmt: skip
 
 
 @admin.register(Event)
@@ -58,7 +62,7 @@ class EventAdmin(HistoryAdmin):
         outlook = Outlook.of(rows)
         known = Endpoint.objects.in_bulk([row.endpoint_id for row in rows])
         return table(
-            ["delivery", "endpoint", "status", "attempts", "last", "next attempt", "waits for"],
+            HEADS,
             [_cells(row, known.get(row.endpoint_id), outlook) for row in rows],
         )
 
@@ -79,9 +83,9 @@ def _cells(row: Delivery, endpoint: Endpoint | None, outlook: Outlook) -> list[A
         ),
         DeliveryStatus(row.status).label,
         row.attempts,
-        row.last_error or row.last_status_code,
+        last_answer(row),
         moment(outlook.next_attempt(row)),
-        outlook.waiting_for(row) or NOTHING,
+        (outlook.waiting_for(row) or NOTHING).replace("_", " "),
     ]
 
 

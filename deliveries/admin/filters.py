@@ -8,7 +8,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 
-from deliveries.admin.history import SimpleListFilter
+from deliveries.models import DeadLetter
+from endpoints.admin.filters import SimpleListFilter
 from webhooks_platform.lib import ids
 
 #: Named spans of time, back from now.
@@ -53,6 +54,18 @@ class StatusClassFilter(SimpleListFilter):
             answer__gte=lowest, answer__lt=lowest + 100
         )
         return chosen
+
+
+class ReasonFilter(SimpleListFilter):
+    """By why a delivery was given up."""
+
+    title = parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in DeadLetter.Reason.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
 class EventTypeFilter(SimpleListFilter):

@@ -1,7 +1,7 @@
 """What the pages of huge, read-only tables share: no counts, search by pasted id, links."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -9,18 +9,11 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from deliveries.admin.showing import link
+from endpoints.admin.filters import OwnerFilter, id_of
 from endpoints.admin.links import page_of
 from endpoints.admin.scope import TenantModelAdmin, access
 from endpoints.models import Endpoint, Tenant
 from webhooks_platform.lib import ids
-
-if TYPE_CHECKING:
-    SimpleListFilter = admin.SimpleListFilter
-else:
-    SimpleListFilter = admin.SimpleListFilter
-
-#: Endpoints that a filter offers.
-OFFERED = 30
 
 Finder = Callable[[UUID], dict[str, Any]]
 
@@ -39,11 +32,12 @@ class HistoryAdmin(TenantModelAdmin):
     # The box is shown only where there is something to search in.
     search_fields = ["id"]
     finders: dict[str, Finder] = {}
+    knows_uids = True
 
     @property
     def search_help_text(self) -> str:  # type: ignore[override]
         known = ", ".join(f"{prefix}…" for prefix in self.finders)
-        return f"An id ({known}) or the eventId of an event"
+        return f"An id ({known})" + (" or the eventId of an event" if self.knows_uids else "")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the visible rows with their tenant's name and their endpoint's URL."""
@@ -59,10 +53,6 @@ class HistoryAdmin(TenantModelAdmin):
             names["endpoint_uid"] = Subquery(endpoint.values("uid"))
             names["endpoint_url"] = Subquery(endpoint.values("url"))
         return names
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        own = [getattr(item, "parameter_name", None) for item in self.list_filter]
-        return lookup in own or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -108,30 +98,15 @@ def endpoint_name(row: Any) -> str | None:
     return short if len(short) <= URL_SHOWN else f"{short[:URL_SHOWN]}…"
 
 
-class EndpointFilter(SimpleListFilter):
-    """By one endpoint: the one named in the URL, or one of the user's first few."""
+class EndpointFilter(OwnerFilter):
+    """Deleted endpoints too: their history stays."""
 
-    title = "endpoint"
-    parameter_name = "endpoint"
+    title = parameter_name = "endpoint"
+    prefix, field = ids.ENDPOINT, "endpoint_id"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        rows = Endpoint.objects.filter(tenant__in=model_admin.visible_tenants(request))
-        chosen = id_of(ids.ENDPOINT, self.value() or "")
-        named = rows.filter(id=chosen) if chosen else rows.none()
-        offered = [*named, *rows.filter(deleted_at=None).order_by("-id")[:OFFERED]]
-        names = {ids.to_text(ids.ENDPOINT, row.id): row.uid or row.url for row in offered}
-        return list(names.items())
+    def candidates(self, request: HttpRequest) -> QuerySet[Endpoint]:
+        own = access(request).tenants().values("id")
+        return Endpoint.objects.filter(tenant__in=own).select_related("tenant")
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.value():
-            return queryset
-        chosen = id_of(ids.ENDPOINT, self.value() or "")
-        return queryset.filter(endpoint_id=chosen) if chosen else queryset.none()
-
-
-def id_of(prefix: str, text: str) -> UUID | None:
-    """Return the id behind a pasted text, or None."""
-    try:
-        return ids.from_text(prefix, text)
-    except ids.MalformedIdError:
-        return None
+    def name_of(self, row: Endpoint) -> str:
+        return f"{row.tenant.uid or row.tenant.name} · {row.uid or row.url}"

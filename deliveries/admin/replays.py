@@ -4,15 +4,18 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from deliveries import replay
 from deliveries.admin.history import HistoryAdmin
 from deliveries.admin.showing import badge, moment, table
-from deliveries.models import Replay
+from deliveries.models import DeliveryStatus, Replay
 from deliveries.replay import ACTIONS, WrongStateError
+from endpoints.admin.filters import SimpleListFilter, TenantFilter
 from endpoints.admin.forms import ConfirmForm
 from endpoints.admin.links import target_link
 from endpoints.admin.neighbours import neighbours
@@ -21,14 +24,39 @@ from endpoints.admin.scope import actor
 from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
+EXPLAINED = {
+    "pause": "Nothing more is taken up until it is resumed; what is queued already is still sent.",
+    "resume": "It goes on where it stood.",
+    "cancel": "Nothing more is taken up, for good; what is queued already is still sent.",
+}
 #: Ids of a filter that a page shows.
 SHOWN = 10
 KINDS = {"running": "waits", "paused": "waits", "finished": "good", "cancelled": "quiet"}
 
 
+SOURCES = {
+    "resend": "One delivery, by hand",
+    "dead-letter": "Dead letters",
+    "failed": "Failed deliveries",
+    "missing": "Never attempted",
+    "all": "Everything",
+}
+
+
+class SourceFilter(SimpleListFilter):
+    title, parameter_name = "what", "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(SOURCES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
 @admin.register(Replay)
 class ReplayAdmin(HistoryAdmin):
     id_prefix = ids.REPLAY
+    knows_uids = False
     organization_field = "organization_id"
     finders = {
         ids.REPLAY: lambda found: {"id": found},
@@ -36,14 +64,18 @@ class ReplayAdmin(HistoryAdmin):
     }
     change_form_template = "admin/deliveries/replay/change_form.html"
     list_display = [
-        "wire_id", "tenant", "source", "status", "progress", "delivered", "failed", "created_by",
+        "wire_id", "tenant", "kind", "status", "progress", "delivered", "failed", "created_by",
         "started_at",
     ]  # fmt: skip
-    list_filter = ["state", "source"]
+    list_filter = ["state", SourceFilter, TenantFilter]
     fields = readonly_fields = (
-        "wire_id", "tenant", "source", "chosen", "note", "status", "progress", "counts",
+        "wire_id", "tenant", "kind", "chosen", "note", "status", "progress", "counts",
         "rate_per_second", "created_by", "started_at", "ended_at", "first_events", "see_also",
     )  # fmt: skip
+
+    @admin.display(description="what")
+    def kind(self, job: Replay) -> str:
+        return SOURCES.get(job.source, job.source)
 
     @admin.display(description="state")
     def status(self, job: Replay) -> str:
@@ -67,12 +99,11 @@ class ReplayAdmin(HistoryAdmin):
             ("remaining", max(0, job.total - job.delivered - job.failed)),
             ("of these queued", job.queued),
         ]
-        return table(["", ""], rows)
+        return table([], rows)
 
     @admin.display(description="selection")
     def chosen(self, job: Replay) -> str:
-        shown = {name: _named(name, value) for name, value in job.filters.items()}
-        return table(["filter", "value"], list(shown.items()))
+        return table([], [(_title(name), _named(name, each)) for name, each in job.filters.items()])
 
     @admin.display(description="started at")
     def started_at(self, job: Replay) -> str | None:
@@ -120,7 +151,7 @@ class ReplayAdmin(HistoryAdmin):
             return HttpResponseRedirect(page)
         title = f"{action.capitalize()} the replay"
         if request.method != "POST":
-            text = "What is queued already is still sent."
+            text = EXPLAINED[action]
             return own_page(self, request, title, row=job, explanation=text, form=ConfirmForm())
         try:
             changed = replay.change(job, action, actor=actor(request))
@@ -132,14 +163,35 @@ class ReplayAdmin(HistoryAdmin):
 
 #: Filters whose values are ids, which are stored bare.
 _PREFIXES = {"endpoint_ids": ids.ENDPOINT, "letter_ids": ids.DEAD_LETTER}
+_TITLES = {
+    "endpoint_ids": "endpoints",
+    "endpointIds": "endpoints",
+    "letter_ids": "dead letters",
+    "eventId": "event",
+    "status_code_class": "class of the last answer",
+    "since": "published since",
+    "until": "published until",
+    "statuses": "status",
+}
 
 
-def _named(name: str, value: Any) -> str:
+def _title(name: str) -> str:
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def _named(name: str, value: Any) -> SafeString:
     """Return a stored filter's value as people know it."""
     values = value if isinstance(value, list) else [value]
-    prefix = _PREFIXES.get(name)
-    if prefix is None:
-        return ", ".join(str(each) for each in values)
-    shown = [ids.to_text(prefix, UUID(each)) for each in values[:SHOWN]]
-    more = len(values) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    shown = format_html_join(", ", "{}", ((_shown(name, each),) for each in values[:SHOWN]))
+    more = len(values) - SHOWN
+    return format_html("{} and {} more", shown, more) if more > 0 else shown
+
+
+def _shown(name: str, value: Any) -> SafeString | str:
+    if name in _PREFIXES:
+        return target_link(ids.to_text(_PREFIXES[name], UUID(value)))
+    if name == "statuses":
+        return str(DeliveryStatus(value).label)
+    if name == "status_code_class":
+        return f"{value // 100}xx" if value else "no answer"
+    return target_link(str(value))

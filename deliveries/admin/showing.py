@@ -29,6 +29,11 @@ def link(
     )
 
 
+def last_answer(row: Any) -> str:
+    """Return the last status and error of a delivery or a letter."""
+    return f"{row.last_status_code or ''} {row.last_error or ''}".strip() or NOTHING
+
+
 def badge(text: str, kind: str) -> SafeString:
     """Return a word in a frame; `kind` is good, bad, waits or quiet."""
     return format_html('<span class="badge {}">{}</span>', kind, text)
@@ -50,14 +55,13 @@ def folded(summary: str, text: str) -> SafeString | str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> SafeString | str:
-    """Return a table; a cell of None is shown as nothing."""
+    """Return a table; a cell of None is shown as nothing, and no head if there is none."""
     body = [(_cells("td", row),) for row in rows]
     if not body:
         return NOTHING
     lines = format_html_join("", "<tr>{}</tr>", body)
-    return format_html(
-        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", _cells("th", heads), lines
-    )
+    head = format_html("<thead><tr>{}</tr></thead>", _cells("th", heads)) if heads else ""
+    return format_html("<table>{}<tbody>{}</tbody></table>", head, lines)
 
 
 def _cells(tag: str, cells: Sequence[Any]) -> SafeString:

@@ -1,14 +1,24 @@
 """A delivery's life on one line of time: published, attempted, waited, decided, and by whom."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from deliveries.admin.showing import folded, link, moment
-from deliveries.models import Attempt, DeadLetter, Delivery, DeliveryStatus, Replay, Trigger
+from deliveries.models import (
+    Attempt,
+    DeadLetter,
+    Delivery,
+    DeliveryStatus,
+    Replay,
+    ReplayLane,
+    Trigger,
+)
 from deliveries.queries import attempts
 from deliveries.queries.outlook import Outlook
 from endpoints.models import AuditEntry
@@ -23,6 +33,14 @@ WAITS = {
     "rate_limit": "because of the endpoint's rate limit",
     "in_flight_cap": "because enough is under way there",
 }
+#: Actions of the audit log that a delivery's life has to do with.
+ACTS = {
+    "delivery.resent": "resend asked for",
+    "endpoint.tested": "sent as a test",
+    "endpoint.disabled": "endpoint disabled",
+    "endpoint.enabled": "endpoint enabled",
+}
+ACTS_SHOWN = 50
 END = {
     DeliveryStatus.DELIVERED: ("good", "delivered"),
     DeliveryStatus.PARKED: ("quiet", "parked, because the endpoint is disabled"),
@@ -46,7 +64,8 @@ def timeline(row: Delivery) -> SafeString:
         Moment(ids.timestamp(row.event_id), "published"),
         *map(_attempt, attempts.of_delivery(row.id, row.event_id)),
         *_decisions(row),
-        *_resends(row),
+        *_acts(row),
+        *_replays(row),
     ]
     items = [*sorted(past), *_now(row)]
     return format_html(
@@ -98,16 +117,51 @@ def _decision(letter: DeadLetter) -> SafeString:
     return format_html("{} by {}{} {}", letter.decision or "", letter.decided_by or "", why, job)
 
 
-def _resends(row: Delivery) -> list[Moment]:
-    """Return who asked for manual attempts; what was asked before the event was is not its."""
+def _acts(row: Delivery) -> list[Moment]:
+    """Return what people did meanwhile: resends, a test, and closing or opening the endpoint."""
+    event = ids.to_text(ids.EVENT, row.event_id)
+    endpoint = ids.to_text(ids.ENDPOINT, row.endpoint_id)
     entries = AuditEntry.objects.filter(
+        Q(action="delivery.resent", target=event, detail__endpoint=endpoint)
+        | Q(action="endpoint.tested", target=endpoint, detail__event=event)
+        | Q(action__in=("endpoint.disabled", "endpoint.enabled"), target=endpoint),
         tenant_id=row.tenant_id,
         id__gte=ids.first_at(ids.timestamp(row.event_id)),
-        action="delivery.resent",
-        target=ids.to_text(ids.EVENT, row.event_id),
-        detail__endpoint=ids.to_text(ids.ENDPOINT, row.endpoint_id),
-    )
-    return [Moment(entry.at, f"resend asked for by {entry.actor}") for entry in entries]
+        at__lte=_end(row),
+    ).order_by("id")[:ACTS_SHOWN]
+    found = list(entries)
+    if any(entry.action == "endpoint.tested" for entry in found):
+        # A test is sent by a resend of its own; that one is not told of twice.
+        found.remove(next(entry for entry in found if entry.action == "delivery.resent"))
+    return [Moment(entry.at, _act(entry)) for entry in found]
+
+
+def _act(entry: AuditEntry) -> str:
+    why = entry.detail.get("note") or entry.detail.get("reason")
+    return f"{ACTS[entry.action]} by {entry.actor}" + (f": {why}" if why else "")
+
+
+def _replays(row: Delivery) -> list[Moment]:
+    """Return the replays of the endpoint that came over more than dead letters meanwhile."""
+    of_endpoint = ReplayLane.objects.filter(endpoint_id=row.endpoint_id).values("replay_id")
+    jobs = Replay.objects.filter(
+        tenant_id=row.tenant_id,
+        id__in=of_endpoint,
+        id__gte=ids.first_at(ids.timestamp(row.event_id)),
+        created_at__lte=_end(row),
+    ).exclude(source=Replay.Source.DEAD_LETTER)[:ACTS_SHOWN]
+    return [Moment(job.created_at, _replay(job)) for job in jobs]
+
+
+def _replay(job: Replay) -> SafeString:
+    why = f": {job.note}" if job.note else ""
+    named = link(Replay, job.id, "replay")
+    return format_html("{} of the endpoint started by {}{}", named, job.created_by, why)
+
+
+def _end(row: Delivery) -> datetime:
+    """Return until when something can have had to do with the delivery; its settling is part."""
+    return (row.settled_at or timezone.now()) + timedelta(seconds=1)
 
 
 def _now(row: Delivery) -> list[Moment]:

@@ -46,7 +46,7 @@ ON CONFLICT (id) DO NOTHING
 
 
 @transaction.atomic
-def resend(event: Event, endpoint: Endpoint, *, actor: Actor) -> Replay:
+def resend(event: Event, endpoint: Endpoint, *, actor: Actor, note: str = "") -> Replay:
     """Make a manual attempt to deliver an event to an endpoint of the same tenant, due now.
 
     The endpoint's filters do not count. A pending automatic retry goes on if the manual attempt
@@ -58,16 +58,16 @@ def resend(event: Event, endpoint: Endpoint, *, actor: Actor) -> Replay:
     """
     check_receives(endpoint)
     lock_payload(event.id)
-    decision = _decision(event, endpoint, actor)
+    decision = _decision(event, endpoint, actor, note)
     counted_by = _make_due(event, endpoint, decision.id)
     if counted_by == decision.id:
         decision.save(force_insert=True)
-    _audit(event, endpoint, actor, counted_by)
+    _audit(event, endpoint, actor, counted_by, note)
     wake.hint_after_commit()
     return Replay.objects.get(id=counted_by)
 
 
-def _decision(event: Event, endpoint: Endpoint, actor: Actor) -> Replay:
+def _decision(event: Event, endpoint: Endpoint, actor: Actor, note: str) -> Replay:
     return Replay(
         organization_id=event.organization_id,
         tenant_id=event.tenant_id,
@@ -76,6 +76,7 @@ def _decision(event: Event, endpoint: Endpoint, actor: Actor) -> Replay:
             "eventId": ids.to_text(ids.EVENT, event.id),
             "endpointIds": [ids.to_text(ids.ENDPOINT, endpoint.id)],
         },
+        note=note,
         created_by=actor.name,
         total=1,
         queued=1,
@@ -140,7 +141,7 @@ def _request_manual(row: OpenDelivery, *, sending: bool) -> None:
     )  # fmt: skip
 
 
-def _audit(event: Event, endpoint: Endpoint, actor: Actor, replay: UUID) -> None:
+def _audit(event: Event, endpoint: Endpoint, actor: Actor, replay: UUID, note: str) -> None:
     record(
         actor,
         "delivery.resent",
@@ -150,5 +151,6 @@ def _audit(event: Event, endpoint: Endpoint, actor: Actor, replay: UUID) -> None
         detail={
             "endpoint": ids.to_text(ids.ENDPOINT, endpoint.id),
             "replay": ids.to_text(ids.REPLAY, replay),
+            "note": note,
         },
     )

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from endpoints import key_issuing
+from endpoints.admin.filters import OrganizationFilter, TenantFilter
 from endpoints.admin.forms import ApiKeyForm, ConfirmForm
 from endpoints.admin.neighbours import neighbours
 from endpoints.admin.pages import own_page, sent
@@ -26,7 +27,7 @@ class ApiKeyAdmin(ScopedAdmin):
     change_form_template = "admin/endpoints/apikey/change_form.html"
     list_display = ["name", "prefix", "organization", "tenant", "scopes", "expires_at", "state"]
     list_select_related = ["organization", "tenant"]
-    list_filter = ["organization__id", "tenant__id"]
+    list_filter = [OrganizationFilter, TenantFilter]
     search_fields = ["name", "prefix"]
     readonly_fields = (
         "wire_id", "name", "prefix", "organization", "tenant", "scopes", "created_at",

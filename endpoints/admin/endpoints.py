@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from endpoints import lifecycle, rotation
+from endpoints.admin.filters import TenantFilter
 from endpoints.admin.forms import (
     HOUR_SECONDS,
     ConfirmForm,
@@ -24,7 +25,7 @@ from endpoints.admin.neighbours import neighbours
 from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import TenantModelAdmin, actor
 from endpoints.audit import record_endpoint
-from endpoints.models import Endpoint, SigningSecret
+from endpoints.models import AuditEntry, Endpoint, SigningSecret
 from endpoints.roles import Capability
 from endpoints.rotation import TooManySecretsError
 from webhooks_platform.lib import ids
@@ -45,7 +46,7 @@ class EndpointAdmin(TenantModelAdmin):
     list_display = ["wire_id", "tenant", "uid", "url", "is_enabled", "created_at"]
     list_display_links = ["wire_id"]
     list_select_related = ["tenant"]
-    list_filter = ["disabled_reason", "tenant__id"]
+    list_filter = ["disabled_reason", TenantFilter]
     search_fields = ["uid", "tenant__uid", "url"]
     search_help_text = "An id (ep_…), a uid, a tenant's uid, or a part of the URL"
     readonly_fields = READ_ONLY
@@ -132,7 +133,8 @@ class EndpointAdmin(TenantModelAdmin):
                 for title, name in self.own_tools(endpoint)
                 if self.has_change_permission(request, endpoint)
             ]
-        context = {**(extra_context or {}), "own_tools": tools}
+        closing = _closing(endpoint) if endpoint and endpoint.disabled_at else ""
+        context = {**(extra_context or {}), "own_tools": tools, "closing": closing}
         return super().change_view(request, object_id, form_url, context)
 
     def rotate_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -219,6 +221,19 @@ def _secret_line(secret: SigningSecret) -> str:
     if secret.expires_at is None:
         return f"{hidden} current, since {secret.created_at:%Y-%m-%d %H:%M} UTC"
     return f"{hidden} previous, signs until {secret.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _closing(endpoint: Endpoint) -> str:
+    """Return who disabled the endpoint, and the reason that was given."""
+    entries = AuditEntry.objects.filter(
+        tenant_id=endpoint.tenant_id,
+        target=ids.to_text(ids.ENDPOINT, endpoint.pk),
+        action="endpoint.disabled",
+    )
+    entry = entries.order_by("-id").first()
+    if entry is None:
+        return endpoint.get_disabled_reason_display() or ""
+    return f"by {entry.actor}: {entry.detail.get('note') or endpoint.get_disabled_reason_display()}"
 
 
 def _page_name(name: str) -> str:

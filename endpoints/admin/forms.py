@@ -46,7 +46,7 @@ class TenantForm(JudgedForm):
         fields = ["organization", "uid", "name", "throttle_rate", "metadata", "policy"]
         help_texts = {
             "uid": "Your own name for it, by which the API finds it too.",
-            "throttle_rate": "Deliveries per second over all its endpoints; empty for no limit.",
+            "throttle_rate": "Deliveries per second over all endpoints; stored, not enforced yet.",
             "metadata": 'Facts of your own, texts only, like {"plan": "gold"}.',
             "policy": POLICY_HELP,
         }
@@ -124,7 +124,7 @@ class EndpointForm(JudgedForm):
             "url": "Credentials in it (user:password@) are kept encrypted and never shown.",
             "event_types": "Separated by commas; empty for all.",
             "channels": "Separated by commas; empty for any event.",
-            "throttle_rate": "Deliveries per second; empty for no limit.",
+            "throttle_rate": "Deliveries per second; stored, but not enforced yet.",
             "policy": POLICY_HELP,
         }
 
@@ -195,7 +195,7 @@ class RotateSecretForm(forms.Form):
         min_value=0,
         max_value=rotation.GRACE_SECONDS_MAX // HOUR_SECONDS,
         initial=rotation.GRACE_SECONDS_DEFAULT // HOUR_SECONDS,
-        help_text="Hours for which the present secret signs beside the new one.",
+        help_text="Hours for which the present secret signs on beside the new one; at most 168.",
     )
     key = forms.CharField(
         required=False,

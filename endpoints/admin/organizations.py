@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from endpoints import organizations, tenants
+from endpoints.admin.filters import OrganizationFilter
 from endpoints.admin.forms import OrganizationForm, TenantForm
 from endpoints.admin.neighbours import neighbours
 from endpoints.admin.scope import ScopedAdmin, TenantModelAdmin, actor
@@ -31,7 +32,7 @@ class OrganizationAdmin(ScopedAdmin):
 
     @admin.display(description="see also")
     def see_also(self, organization: Organization) -> str:
-        chosen = {"organization__id__exact": organization.pk}
+        chosen = {"organization": ids.to_text(ids.ORGANIZATION, organization.pk)}
         return neighbours(
             ("tenants", "endpoints_tenant", chosen), ("API keys", "endpoints_apikey", chosen)
         )
@@ -47,7 +48,7 @@ class TenantAdmin(TenantModelAdmin):
     list_display = ["wire_id", "uid", "name", "organization", "created_at"]
     list_display_links = ["wire_id", "name"]
     list_select_related = ["organization"]
-    list_filter = ["organization__id"]
+    list_filter = [OrganizationFilter]
     search_fields = ["uid", "name"]
     readonly_fields = ("wire_id", "version", "created_at", "updated_at", "see_also")
     fields = (
@@ -74,11 +75,11 @@ class TenantAdmin(TenantModelAdmin):
     def see_also(self, tenant: Tenant) -> str:
         text = ids.to_text(ids.TENANT, tenant.pk)
         return neighbours(
-            ("endpoints", "endpoints_endpoint", {"tenant__id__exact": tenant.pk}),
-            ("API keys", "endpoints_apikey", {"tenant__id__exact": tenant.pk}),
+            ("endpoints", "endpoints_endpoint", {"tenant": text}),
+            ("API keys", "endpoints_apikey", {"tenant": text}),
             ("audit log", "endpoints_auditentry", {"q": text}),
             ("events", "deliveries_event", {"q": text}),
-            ("deliveries", "deliveries_delivery", {"q": text}),
-            ("dead letters", "deliveries_deadletter", {"q": text}),
+            ("deliveries", "deliveries_delivery", {"tenant": text}),
+            ("dead letters", "deliveries_deadletter", {"tenant": text}),
             ("replays", "deliveries_replay", {"q": text}),
         )

@@ -31,8 +31,8 @@ else:
     # Django's own classes take no type arguments while they run.
     ModelAdmin, ChoiceField, AnyPaginator = admin.ModelAdmin, forms.ModelChoiceField, Paginator
 
-#: What a filter in the query string may add to the name of a filtered field.
-_LOOKUPS = ("__exact", "__isnull", "__gte", "__gt", "__lte", "__lt")
+#: What the links of a filter by a field add to its name.
+_LOOKUPS = ("__exact", "__isnull")
 #: Rows that a list can be paged through; older ones are found by filters and by their ids.
 REACHABLE = 2000
 
@@ -108,8 +108,11 @@ class ScopedAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what is offered as a filter: any other would tell hidden values bit by bit."""
-        ending = next((end for end in _LOOKUPS if lookup.endswith(end)), "")
-        return lookup.removesuffix(ending) in self.list_filter
+        ending = next((end for end in _LOOKUPS if lookup.endswith(end)), None)
+        own = [getattr(each, "parameter_name", None) for each in self.list_filter]
+        return lookup in own or (
+            ending is not None and lookup.removesuffix(ending) in self.list_filter
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -133,8 +136,12 @@ class ScopedAdmin(ModelAdmin):
     ) -> HttpResponse:
         """Lead to what the audit log says about the row; Django's own log is not kept."""
         row = self.get_or_refuse(request, object_id, self.sees)
-        query = urlencode({"q": self.wire_id(row)})
+        query = urlencode({"q": self.audited_as(row)})
         return HttpResponseRedirect(f"{reverse('admin:endpoints_auditentry_changelist')}?{query}")
+
+    def audited_as(self, row: Any) -> str:
+        """Return the public id under which the audit log knows what was done with the row."""
+        return self.wire_id(row)
 
     # The stages write the audit log; Django's own is left alone.
     log_addition = log_change = log_deletions = _not_logged  # type: ignore[assignment]

@@ -101,7 +101,7 @@ def test_a_tenant_admin_sends_a_test_event_and_sees_the_answer(
         page.click("input[value='Send a test event']")
 
         expect(page.locator(".messagelist")).to_contain_text("Test event delivered: 200 in")
-        expect(page.locator("ul.timeline")).to_contain_text("resend asked for by tom")
+        expect(page.locator("ul.timeline")).to_contain_text("sent as a test by tom")
         expect(page.locator("ul.timeline li.good").first).to_contain_text("(manual): 200 delivered")
     until("the test event", lambda: stage.platform.receiver.requests == before + 1)
 

@@ -68,7 +68,7 @@ VIEWS: dict[str, tuple[int, int]] = {
     "deliveries_deadletter_replay": (REPLAY, REPLAY),
     "deliveries_deadletter_discard": (REPLAY, REPLAY),
     "deliveries_deadletter_summary": (READ, READ),
-    "deliveries_delivery_resend": (NOBODY, REPLAY),
+    "deliveries_delivery_resend": (REPLAY, REPLAY),
     "deliveries_replay_act": (REPLAY, REPLAY),
     "endpoints_apikey_change": (OPERATE, NOBODY),
     "endpoints_apikey_delete": (NOBODY, NOBODY),

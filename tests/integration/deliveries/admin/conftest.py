@@ -8,7 +8,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from deliveries.models import DeadLetter, DeliveryStatus, Event, Replay, Trigger
+from endpoints import memberships
+from endpoints.audit import Actor
 from endpoints.models import Endpoint, Membership, Tenant
+from endpoints.roles import Role
 from tests.integration.deliveries.rows import (
     make_attempt,
     make_endpoint,
@@ -17,6 +20,8 @@ from tests.integration.deliveries.rows import (
     make_tenant,
 )
 
+LETTERS = "/admin/deliveries/deadletter"
+NOTE = {"note": "receiver mended"}
 HOSTILE = "</pre><script>alert(1)</script>{% csrf_token %}\u202e"
 
 
@@ -48,6 +53,11 @@ def client_of(user: User) -> Client:
     return client
 
 
+def text(answer: Any) -> str:
+    assert answer.status_code == 200, answer
+    return str(answer.content.decode())
+
+
 @pytest.fixture
 def operator() -> Client:
     return client_of(User.objects.create_superuser("root"))
@@ -57,6 +67,14 @@ def operator() -> Client:
 def member(alice: Tenant) -> Client:
     user = User.objects.create_user("bob", is_staff=True)
     Membership.objects.create(user=user, tenant=alice)
+    return client_of(user)
+
+
+@pytest.fixture
+def support(alice: Tenant) -> Client:
+    user = User.objects.create_user("sue")
+    membership = Membership(user=user, role=Role.SUPPORT, organization=alice.organization)
+    memberships.add(membership, actor=Actor("test"))
     return client_of(user)
 
 
