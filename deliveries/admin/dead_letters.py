@@ -10,7 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from deliveries import replay
-from deliveries.admin.deciding import Choice, DecisionForm, ReplayForm, TooManyError, choose
+from deliveries.admin.deciding import (
+    Choice,
+    DecisionForm,
+    ReplayForm,
+    TooManyError,
+    choose,
+    discard,
+)
 from deliveries.admin.events import event_ids
 from deliveries.admin.filters import EventTypeFilter, ReasonFilter, SinceFilter, StatusClassFilter
 from deliveries.admin.history import EndpointFilter, HistoryAdmin
@@ -196,13 +203,9 @@ class DeadLetterAdmin(HistoryAdmin):
         if request.method != "POST" or not form.is_valid() or not choice.total:
             return self._confirm(request, title, form, choice)
         note = form.cleaned_data["note"]
-        done = [
-            replay.discard_all(tenant, choice.selection, note=note, actor=actor(request))
-            for tenant in choice.counts
-        ]
-        count = sum(each.count for each in done)
-        self.message_user(request, f"{count} dead letters are discarded.", messages.SUCCESS)
-        if any(each.more for each in done):
+        done = discard(choice, note, actor(request))
+        self.message_user(request, f"{done.count} dead letters are discarded.", messages.SUCCESS)
+        if done.more:
             choice = self._choice(request)
             if isinstance(choice, Choice) and choice.total:
                 return self._confirm(request, title, form, choice, goes_on=True)

@@ -23,7 +23,7 @@ from endpoints.admin.forms import (
 )
 from endpoints.admin.neighbours import neighbours
 from endpoints.admin.pages import own_page, sent
-from endpoints.admin.scope import TenantModelAdmin, actor
+from endpoints.admin.scope import TenantModelAdmin, access, actor
 from endpoints.audit import record_endpoint
 from endpoints.models import AuditEntry, Endpoint, SigningSecret
 from endpoints.roles import Capability
@@ -57,6 +57,12 @@ class EndpointAdmin(TenantModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(deleted_at__isnull=True).order_by("-id")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Choose the tenant beforehand where there is one to choose."""
+        found = access(request).tenants(Capability.CONFIGURE)[:2]
+        given = super().get_changeform_initial_data(request)
+        return {"tenant": found[0].pk, **given} if len(found) == 1 else given
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj else self.fields[1 : -len(READ_ONLY) + 1]

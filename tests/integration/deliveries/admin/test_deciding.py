@@ -137,10 +137,17 @@ def test_disabled_endpoints_are_named_before(support: Client, alice: Tenant) -> 
     assert "1 of the endpoints is disabled" in text(support.get(f"{LETTERS}/replay/"))
 
 
+@pytest.mark.parametrize(
+    "budget", ["deliveries.replay.letters.BUDGET", "deliveries.admin.deciding.PAGE_SECONDS"]
+)
 def test_a_big_discard_goes_on_where_it_stopped(
-    support: Client, alice: Tenant, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    support: Client,
+    alice: Tenant,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: str,
 ) -> None:
-    monkeypatch.setattr("deliveries.replay.letters.BUDGET", -1.0)
+    monkeypatch.setattr(budget, -1.0)
     make_dead(alice, endpoint)
 
     shown = text(support.post(f"{LETTERS}/discard/", NOTE))
