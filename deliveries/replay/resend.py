@@ -151,6 +151,6 @@ def _audit(event: Event, endpoint: Endpoint, actor: Actor, replay: UUID, note: s
         detail={
             "endpoint": ids.to_text(ids.ENDPOINT, endpoint.id),
             "replay": ids.to_text(ids.REPLAY, replay),
-            "note": note,
+            **({"note": note} if note else {}),
         },
     )
