@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, DeliveryStatus, Replay, ReplayLane
+from deliveries.replay import counting
 from endpoints.models import AuditEntry, Endpoint, Tenant
 from tests.integration.deliveries.rows import (
     make_dead,
@@ -39,8 +41,20 @@ def test_a_dry_run_counts_and_stores_nothing(
     assert (shown["status"], shown["total"], shown["estimatedSeconds"]) == ("preview", 12, 3)
     assert shown["sample"] == [ids.to_text(ids.EVENT, row.event_id) for row in letters[:10]]
     assert (shown["id"], shown["remaining"], shown["queued"]) == (None, 12, 0)
+    assert shown["exact"] is True
     assert not Replay.objects.exists()
     assert not AuditEntry.objects.exists()
+
+
+@patch.object(counting, "BUDGET", 0.0)
+def test_a_count_without_time_says_that_it_is_a_lower_bound(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    shown = api("POST", "/app/alice/replay", {"note": "n", "dryRun": True}, status=200)
+    started = api("POST", "/app/alice/replay", {"note": "n"}, status=202)
+
+    assert (shown["total"], shown["exact"]) == (0, False)
+    assert (started["total"], started["exact"], started["status"]) == (0, False, "running")
 
 
 def test_a_job_is_started_and_shown(
