@@ -6,18 +6,22 @@ one transaction: deliveries, letters, position and counts are committed together
 process leaves no delivery taken up twice or counted once too often.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
 from deliveries.models import Replay
 from deliveries.reopening import REOPEN, reopening
 from deliveries.selection import Selection
 from webhooks_platform.lib.database import Connection
+
+log = logging.getLogger(__name__)
 
 #: Deliveries that one portion re-opens, and rows that it looks at to find them.
 PORTION = 250
@@ -152,11 +156,20 @@ async def take_up(connection: Connection) -> TakenUp:
     jobs = [row[0] for row in await cursor.fetchall()]
     deliveries, until = 0, time.monotonic() + ROUND
     for job_id in jobs:
-        while (taken := await _portion(connection, job_id)) is not None:
+        while (taken := await _turn(connection, job_id)) is not None:
             deliveries += taken
             if time.monotonic() > until:
                 return TakenUp(len(jobs), deliveries)
     return TakenUp(len(jobs), deliveries)
+
+
+async def _turn(connection: Connection, job_id: UUID) -> int | None:
+    """Take up a portion of a job; one whose rows somebody holds for long has its turn later."""
+    try:
+        return await _portion(connection, job_id)
+    except LockNotAvailable:
+        log.info("replay_busy")
+        return None
 
 
 async def _portion(connection: Connection, job_id: UUID) -> int | None:

@@ -1,10 +1,14 @@
 """Replay jobs over HTTP, and svix's ways to start one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, DeliveryStatus, Replay, ReplayLane
@@ -17,6 +21,7 @@ from tests.integration.deliveries.rows import (
 )
 from tests.integration.endpoints.conftest import Api
 from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import parameters
 
 
 def wire(ago: timedelta) -> str:
@@ -231,3 +236,26 @@ def test_a_recovery_is_limited_and_needs_an_enabled_endpoint(
     for route in ("recover", "replay-missing", "bulk-replay"):
         refused(route, {"since": HOUR}, ["path", "endpoint_id"])
     assert not Replay.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_cannot_be_had_in_time_is_answered_with_try_again(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    job = api("POST", "/app/alice/replay", {"note": "n"}, status=202)["id"]
+
+    with held("replay"), connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        answer = api.send("POST", f"/app/alice/replay/{job}/pause")
+        cursor.execute("RESET lock_timeout")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert api("GET", f"/app/alice/replay/{job}", status=200)["status"] == "running"
+
+
+@contextmanager
+def held(table: str) -> Iterator[None]:
+    """Hold locks on the rows of a table, as a slow transaction would."""
+    with psycopg.connect(**parameters("holder")) as other:
+        other.execute(f"SELECT FROM {table} FOR UPDATE")
+        yield
