@@ -64,7 +64,12 @@ ORDER BY l.turn_at LIMIT 1 FOR SHARE OF e
 """
 PORTION_OF_LANE = """
 WITH scanned AS MATERIALIZED ({scan}),
-chosen AS MATERIALIZED (SELECT * FROM scanned WHERE wanted ORDER BY key LIMIT %(room)s),
+chosen AS MATERIALIZED (
+    SELECT s.*, coalesce((SELECT e.payload IS NOT NULL
+                                 AND coalesce(e.payload_expires_at > clock_timestamp(), true)
+                          FROM event e WHERE e.id = s.event_id), false) AS kept
+    FROM scanned s WHERE wanted ORDER BY key LIMIT %(room)s
+),
 step AS (
     SELECT (SELECT count(*) FROM scanned) AS seen, (SELECT count(*) FROM chosen) AS taken
 )
@@ -72,15 +77,16 @@ SELECT coalesce(
            CASE WHEN taken = %(room)s THEN (SELECT key FROM chosen ORDER BY key DESC LIMIT 1) END,
            (SELECT key FROM scanned ORDER BY key DESC LIMIT 1), %(position)s),
        seen < %(scan)s AND taken < %(room)s,
-       (SELECT array_agg(delivery_id ORDER BY key) FROM chosen),
-       (SELECT array_agg(event_id ORDER BY key) FROM chosen)
+       (SELECT array_agg(delivery_id ORDER BY key) FROM chosen WHERE kept),
+       (SELECT array_agg(event_id ORDER BY key) FROM chosen WHERE kept),
+       (SELECT count(*) FROM chosen WHERE NOT kept)
 FROM step
 """
 MOVE_LANE = """
 UPDATE replay_lane SET position = %(position)s, done = %(done)s, turn_at = clock_timestamp()
 WHERE replay_id = %(job)s AND endpoint_id = %(endpoint)s
 """
-# Deliveries that cannot be sent, since their endpoint is disabled, have failed.
+# Deliveries that cannot be sent have failed: their endpoint is disabled, or the payload is gone.
 COUNT = f"""
 UPDATE replay r
 SET queued = r.queued + %(queued)s, failed = r.failed + %(unsent)s,
@@ -145,6 +151,8 @@ class _Step:
     done: bool
     deliveries: list[UUID] = field(default_factory=list)
     events: list[UUID] = field(default_factory=list)
+    #: Deliveries whose payload is gone: they are passed by, and their letters stay open.
+    gone: int = 0
 
 
 async def take_up(connection: Connection) -> TakenUp:
@@ -193,9 +201,9 @@ async def _portion(connection: Connection, job_id: UUID) -> int | None:
 async def _advance(connection: Connection, job: _Job, lane: _Lane) -> int:
     """Re-open the next deliveries of a lane, and write down how far it has come."""
     step = await _step(connection, job, lane)
-    queued = unsent = 0
+    queued, unsent = 0, step.gone
     if lane.disabled:
-        unsent = len(step.deliveries)
+        unsent += len(step.deliveries)
     elif step.deliveries:
         queued = await _open(connection, job, lane, step)
     at = {"job": job.id, "endpoint": lane.endpoint_id, "position": step.position}
@@ -221,12 +229,13 @@ async def _step(connection: Connection, job: _Job, lane: _Lane) -> _Step:
         cursor = await connection.execute(waiting, values, prepare=False)
         if found := await cursor.fetchall():
             # They have a job from now on, and are not found again.
-            return _Step(lane.position, False, *map(list, zip(*found, strict=True)))
+            deliveries, events = map(list, zip(*found, strict=True))
+            return _Step(lane.position, False, deliveries, events)
     portion = PORTION_OF_LANE.format(scan=selection.scan())
     # Not prepared: a generic plan would have to open every day's partition.
     row = await _row(connection, portion, values, prepare=False)
-    position, done, deliveries, events = row or (lane.position, True, None, None)
-    return _Step(position, done, deliveries or [], events or [])
+    position, done, deliveries, events, gone = row or (lane.position, True, None, None, 0)
+    return _Step(position, done, deliveries or [], events or [], gone)
 
 
 async def _open(connection: Connection, job: _Job, lane: _Lane, step: _Step) -> int:
