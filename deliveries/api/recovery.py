@@ -19,8 +19,10 @@ from deliveries.models import Replay
 from deliveries.selection import Selection
 from endpoints.api.acting import actor
 from endpoints.api.authentication import caller
+from endpoints.api.between import read_between
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.api.serializers.fields import Moment, Name, WholeNumber
+from endpoints.api.serializers.pages import ORDER
 from webhooks_platform.api.errors import FieldError, not_found
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
@@ -184,8 +186,8 @@ class BackgroundTasks(APIView):
         operation_id="background_task_list",
         tags=["Background task"],
         parameters=[
-            schemas.LIMIT,
-            schemas.ITERATOR,
+            *schemas.PAGE,
+            ORDER,
             schemas.parameter("status", str, "running, finished or failed."),
             schemas.parameter("task", str, "endpoint.recover, endpoint.replay, …"),
         ],
@@ -199,7 +201,7 @@ class BackgroundTasks(APIView):
             source__in=_keys(TASKS, query.get("task")),
             state__in=_keys(STATUSES, query.get("status")),
         )
-        page = paginate(query, rows, KEY)
+        page = paginate(query, read_between(query, rows), KEY)
         return Response(page.body([task_out(job, with_data=True) for job in page.rows]))
 
 

@@ -23,7 +23,7 @@ TAGS = ["Audit"]
 
 def _answer(request: Request, rows: QuerySet[AuditEntry]) -> Response:
     query = request.query_params
-    page = paginate(query, read_between(query, rows), KEY)
+    page = paginate(query, read_between(query, rows, "at"), KEY)
     return Response(page.body(list(AuditEntryOut(page.rows, many=True).data)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +26,13 @@ from webhooks_platform.lib.database import parameters
 
 def wire(ago: timedelta) -> str:
     return (timezone.now() - ago).isoformat()
+
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def url(when: datetime) -> str:
+    return when.isoformat().replace("+00:00", "Z")
 
 
 HOUR = wire(timedelta(hours=1))
@@ -151,6 +158,35 @@ def test_an_idempotency_key_starts_one_job(api: Api, letters: list[DeadLetter], 
     assert Replay.objects.count() == 1
 
 
+def test_jobs_come_oldest_first_if_asked(api: Api, letters: list[DeadLetter], hints: Any) -> None:
+    first, second = (
+        api("POST", "/app/alice/replay", {"note": "n"}, status=202)["id"] for _ in range(2)
+    )
+
+    for order, wanted in (("ascending", [first, second]), ("descending", [second, first])):
+        shown = api("GET", f"/app/alice/replay?order={order}", status=200)["data"]
+        assert [job["id"] for job in shown] == wanted
+    for path in ("/app/alice/replay?order=up", "/background-task?before=x"):
+        answer = api("GET", path, status=422)
+        assert answer["detail"][0]["loc"] == ["query", path.partition("?")[2].partition("=")[0]]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "route", ["replay", "endpoint/hook/replay-missing", "endpoint/hook/bulk-replay"]
+)
+def test_a_job_may_reach_back_beyond_all_events(
+    api: Api, letters: list[DeadLetter], hints: Any, route: str, since: str
+) -> None:
+    api("POST", f"/app/alice/{route}", {"note": "n", "since": since}, status=202)
+    none = {"note": "n", "since": since, "until": since}
+    api("POST", f"/app/alice/{route}", none, status=202)
+    api("POST", "/app/alice/endpoint/hook/recover", none, status=202)
+
+    totals = list(Replay.objects.order_by("id").values_list("total", flat=True))
+    assert totals == [0 if "missing" in route else 12, 0, 0]
+
+
 def test_resends_are_no_jobs(api: Api, alice: Tenant, endpoint: Endpoint, hints: Any) -> None:
     event = make_event(alice)
     make_settled(event, endpoint, DeliveryStatus.DELIVERED)
@@ -192,6 +228,13 @@ def test_svix_ways_are_jobs_over_one_endpoint(
         (f"task={task}", 1), ("task=other", 0), ("status=running", 1), ("status=failed", 0),
     ):  # fmt: skip
         assert len(api("GET", f"/background-task?{query}", status=200)["data"]) == count
+    made = job.created_at
+    for query, count in (
+        (f"after={url(made)}", 0), (f"before={url(made)}", 0),
+        (f"after={url(made - MICROSECOND)}", 1), (f"before={url(made + MICROSECOND)}", 1),
+    ):  # fmt: skip
+        for path in ("/background-task", "/app/alice/replay"):
+            assert len(api("GET", f"{path}?{query}", status=200)["data"]) == count
     for state, shown_as in (
         ("paused", "running"),
         ("finished", "finished"),
