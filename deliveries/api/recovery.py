@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,7 +12,7 @@ from rest_framework.views import APIView
 from deliveries import replay
 from deliveries.api import schemas
 from deliveries.api.lookups import tenant_of
-from deliveries.api.serializers import StatusCodeClass, WindowIn
+from deliveries.api.serializers import StatusCodeClass, Wanted, WindowIn
 from deliveries.api.wire_status import SELECTED, WireStatus
 from deliveries.models import Replay
 from deliveries.selection import Selection
@@ -54,9 +53,7 @@ class SinceIn(WindowIn):
 
 
 class BulkReplayIn(SinceIn):
-    eventTypes = serializers.ListField(  # noqa: N815 - the wire's names.
-        child=Name(), allow_null=True, default=None
-    )
+    eventTypes = Wanted(child=Name())  # noqa: N815 - the wire's names.
     channel = Name(allow_null=True, default=None)
     status = WholeNumber(
         min_value=WireStatus.SUCCESS, max_value=WireStatus.CANCELED, allow_null=True, default=None

@@ -90,10 +90,10 @@ class ReplayChange(APIView):
 def _selection(tenant: Tenant, wanted: dict[str, Any]) -> Selection:
     return Selection(
         source=wanted["source"],
-        endpoint_ids=_endpoints(tenant, wanted["endpointIds"]),
-        event_types=tuple(wanted["eventTypes"]),
-        channels=tuple(wanted["channels"]),
-        reasons=tuple(wanted["reasons"]),
+        endpoint_ids=_endpoints(tenant, wanted["endpointIds"] or []),
+        event_types=tuple(wanted["eventTypes"] or ()),
+        channels=tuple(wanted["channels"] or ()),
+        reasons=tuple(wanted["reasons"] or ()),
         status_code_class=wanted["statusCodeClass"],
         since=wanted["since"],
         until=wanted["until"],

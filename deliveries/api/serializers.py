@@ -40,6 +40,13 @@ class ExampleIn(Bodied):
     eventType = Name()  # noqa: N815 - the wire's name.
 
 
+class Wanted(serializers.ListField):
+    """A filter; null, or none, admits everything, and an empty one is a mistake."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_empty=False, allow_null=True, default=None, **options)
+
+
 class StatusCodeClass(WholeNumber):
     def to_internal_value(self, data: Any) -> int:
         number = super().to_internal_value(data)
@@ -63,23 +70,17 @@ class WindowIn(Bodied):
 class ReplayIn(WindowIn):
     nulls = {
         "source": Replay.Source.DEAD_LETTER,
-        "endpointIds": [],
-        "eventTypes": [],
-        "reasons": [],
-        "channels": [],
         "dryRun": False,
     }
 
     source = serializers.ChoiceField(  # type: ignore[assignment]
         SOURCES, default=Replay.Source.DEAD_LETTER
     )
-    endpointIds = serializers.ListField(child=Text(), default=list)  # noqa: N815 - wire's names.
-    eventTypes = serializers.ListField(child=Name(), default=list)  # noqa: N815
-    reasons = serializers.ListField(
-        child=serializers.ChoiceField(DeadLetter.Reason.values), default=list
-    )
+    endpointIds = Wanted(child=Text())  # noqa: N815 - wire's names.
+    eventTypes = Wanted(child=Name())  # noqa: N815
+    reasons = Wanted(child=serializers.ChoiceField(DeadLetter.Reason.values))
     statusCodeClass = StatusCodeClass(allow_null=True, default=None)  # noqa: N815
-    channels = serializers.ListField(child=Name(), default=list)
+    channels = Wanted(child=Name())
     note = Text(max_length=NOTE_MAX)
     ratePerSecond = WholeNumber(  # noqa: N815
         min_value=1, max_value=RATE_MAX, allow_null=True, default=None

@@ -93,6 +93,17 @@ def test_a_job_is_started_and_shown(
     hints.assert_called_once_with(b"replay")
 
 
+def test_a_filter_that_is_null_leaves_nothing_out(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    filters = dict.fromkeys(["endpointIds", "eventTypes", "reasons", "channels"])
+
+    job = api("POST", "/app/alice/replay", {"note": "n", **filters}, status=202)
+
+    assert job["total"] == 12
+    assert [job[name] for name in filters] == [[], [], [], []]
+
+
 def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
     Replay.objects.create(
         organization_id=alice.organization_id, tenant_id=alice.id, source="failed",
@@ -125,6 +136,10 @@ def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
         ({"note": "n", "dryRun": "yes"}, ["dryRun"]),
         ({"note": "n", "channels": ["a b"]}, ["channels", "0"]),
         ({"note": "n", "eventTypes": [1]}, ["eventTypes", "0"]),
+        ({"note": "n", "endpointIds": []}, ["endpointIds"]),
+        ({"note": "n", "eventTypes": []}, ["eventTypes"]),
+        ({"note": "n", "reasons": []}, ["reasons"]),
+        ({"note": "n", "channels": []}, ["channels"]),
     ],
 )
 def test_a_bad_job_is_refused_with_its_place(
@@ -275,6 +290,7 @@ def test_a_recovery_is_limited_and_needs_an_enabled_endpoint(
     refused("recover", {"since": wire(timedelta(days=15))}, ["body", "since"])
     refused("recover", {"since": HOUR, "until": wire(timedelta(hours=2))}, ["body", "until"])
     refused("bulk-replay", {"since": HOUR, "status": 9}, ["body", "status"])
+    refused("bulk-replay", {"since": HOUR, "eventTypes": []}, ["body", "eventTypes"])
     Endpoint.objects.update(disabled_at=timezone.now())
     for route in ("recover", "replay-missing", "bulk-replay"):
         refused(route, {"since": HOUR}, ["path", "endpoint_id"])
