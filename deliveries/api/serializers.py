@@ -6,7 +6,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from deliveries.models import DeadLetter, Replay
-from endpoints.api.serializers.fields import Flag, Moment, Name, Text, WholeNumber, WireSerializer
+from endpoints.api.serializers.fields import (
+    Flag,
+    Moment,
+    Name,
+    Text,
+    WholeNumber,
+    WireSerializer,
+    not_blank,
+)
 
 NOTE_MAX = 1000
 RATE_MAX = 10_000
@@ -29,11 +37,11 @@ class Bodied(WireSerializer):
 class NoteIn(Bodied):
     nulls = {"note": ""}
 
-    note = Text(max_length=NOTE_MAX, allow_blank=True, default="")
+    note = Text(max_length=NOTE_MAX, allow_blank=True, default="", validators=[not_blank])
 
 
 class DiscardIn(Bodied):
-    note = Text(max_length=NOTE_MAX)
+    note = Text(max_length=NOTE_MAX, validators=[not_blank])
 
 
 class ExampleIn(Bodied):
@@ -81,7 +89,7 @@ class ReplayIn(WindowIn):
     reasons = Wanted(child=serializers.ChoiceField(DeadLetter.Reason.values))
     statusCodeClass = StatusCodeClass(allow_null=True, default=None)  # noqa: N815
     channels = Wanted(child=Name())
-    note = Text(max_length=NOTE_MAX)
+    note = Text(max_length=NOTE_MAX, validators=[not_blank])
     ratePerSecond = WholeNumber(  # noqa: N815
         min_value=1, max_value=RATE_MAX, allow_null=True, default=None
     )

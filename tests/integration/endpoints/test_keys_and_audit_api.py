@@ -49,6 +49,7 @@ def test_a_repeat_under_one_idempotency_key_shows_the_key_again(api: Api) -> Non
     [
         ({"scopes": ["read"]}, ["name"]),
         ({"name": "", "scopes": ["read"]}, ["name"]),
+        ({"name": " \t ", "scopes": ["read"]}, ["name"]),
         ({"name": "x" * 257, "scopes": ["read"]}, ["name"]),
         ({"name": "ci"}, ["scopes"]),
         ({"name": "ci", "scopes": []}, ["scopes"]),

@@ -235,11 +235,14 @@ def test_a_letter_of_a_disabled_endpoint_is_not_replayed(
 
 
 def test_a_letter_is_discarded_with_a_note(api: Api, letter: DeadLetter) -> None:
-    for body in ({}, {"note": ""}, {"note": 5}, {"note": "x" * 1001}, []):
+    for body in ({}, {"note": ""}, {"note": "  "}, {"note": 5}, {"note": "x" * 1001}, []):
         answer = api("POST", f"/app/alice/dead-letter/{letter}/discard", body, status=422)
         assert answer["detail"][0]["loc"][0] == "body"
+    answer = api("POST", f"/app/alice/dead-letter/{letter}/replay", {"note": " "}, status=422)
+    assert answer["detail"][0]["type"] == "value_error.blank"
     letter.refresh_from_db()
     assert letter.decision is None
+    assert not Replay.objects.exists()
 
     shown = api("POST", f"/app/alice/dead-letter/{letter}/discard", {"note": "old"}, status=200)
 

@@ -121,6 +121,7 @@ def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
     [
         ({}, ["note"]),
         ({"note": ""}, ["note"]),
+        ({"note": " \t\n"}, ["note"]),
         ({"note": "x" * 1001}, ["note"]),
         ({"note": "n", "source": "resend"}, ["source"]),
         ({"note": "n", "endpointIds": ["hook", "nobody"]}, ["endpointIds", "1"]),
