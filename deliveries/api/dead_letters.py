@@ -24,6 +24,7 @@ from endpoints.api.between import read_between
 from endpoints.api.scoping import get_tenant
 from endpoints.api.serializers.pages import ORDER
 from endpoints.models import Endpoint, Tenant
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
@@ -86,6 +87,7 @@ class DeadLettersOfTenant(APIView):
     @extend_schema(
         operation_id="application_dead_letter_list", tags=TAGS, parameters=FILTERS, responses=PAGE
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """List an application's dead letters, newest first and the open ones unless asked."""
         tenant, query = tenant_of(request, app_id), request.query_params
@@ -106,6 +108,7 @@ class DeadLetters(APIView):
         ],
         responses=PAGE,
     )
+    @bounded
     def get(self, request: Request) -> Response:
         """List the dead letters of all applications, newest first unless asked."""
         query, principal = request.query_params, caller(request)
@@ -125,6 +128,7 @@ class DeadLetterSummary(APIView):
         tags=TAGS,
         responses=schemas.list_of(schemas.DeadLetterGroup),
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """Count an application's open dead letters by what they have in common."""
         rows = DeadLetter.objects.filter(tenant_id=tenant_of(request, app_id).id, decision=None)

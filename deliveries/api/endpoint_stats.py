@@ -19,6 +19,7 @@ from deliveries.test_events import NoExampleError
 from endpoints.api.acting import actor
 from endpoints.api.between import read_time
 from endpoints.api.scoping import get_endpoint
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.errors import ApiError
 from webhooks_platform.lib import ids
 
@@ -40,6 +41,7 @@ class EndpointStats(APIView):
         ],
         responses=schemas.EndpointStats,
     )
+    @bounded
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Count an endpoint's attempts, and what is open, in at most 28 days."""
         endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
