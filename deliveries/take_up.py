@@ -6,18 +6,22 @@ one transaction: deliveries, letters, position and counts are committed together
 process leaves no delivery taken up twice or counted once too often.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
 from deliveries.models import Replay
 from deliveries.reopening import REOPEN, reopening
 from deliveries.selection import Selection
 from webhooks_platform.lib.database import Connection
+
+log = logging.getLogger(__name__)
 
 #: Deliveries that one portion re-opens, and rows that it looks at to find them.
 PORTION = 250
@@ -31,9 +35,10 @@ ROUND = 0.25
 RUNNING = f"""
 SELECT id FROM replay WHERE state = '{Replay.State.RUNNING}' AND NOT taken_up ORDER BY id LIMIT 100
 """
+# Planned while the queue is empty, a probe per row would read the whole table when it fills.
 LOCK = b"""
 SELECT pg_try_advisory_xact_lock(hashtextextended(%s::text, 0)),
-       set_config('lock_timeout', '500ms', true)
+       set_config('lock_timeout', '500ms', true), set_config('enable_seqscan', 'off', true)
 """
 # Not locked: recording updates the row, and a portion updates it last, as everybody does.
 JOB = f"""
@@ -59,7 +64,12 @@ ORDER BY l.turn_at LIMIT 1 FOR SHARE OF e
 """
 PORTION_OF_LANE = """
 WITH scanned AS MATERIALIZED ({scan}),
-chosen AS MATERIALIZED (SELECT * FROM scanned WHERE wanted ORDER BY key LIMIT %(room)s),
+chosen AS MATERIALIZED (
+    SELECT s.*, coalesce((SELECT e.payload IS NOT NULL
+                                 AND coalesce(e.payload_expires_at > clock_timestamp(), true)
+                          FROM event e WHERE e.id = s.event_id), false) AS kept
+    FROM scanned s WHERE wanted ORDER BY key LIMIT %(room)s
+),
 step AS (
     SELECT (SELECT count(*) FROM scanned) AS seen, (SELECT count(*) FROM chosen) AS taken
 )
@@ -67,15 +77,16 @@ SELECT coalesce(
            CASE WHEN taken = %(room)s THEN (SELECT key FROM chosen ORDER BY key DESC LIMIT 1) END,
            (SELECT key FROM scanned ORDER BY key DESC LIMIT 1), %(position)s),
        seen < %(scan)s AND taken < %(room)s,
-       (SELECT array_agg(delivery_id ORDER BY key) FROM chosen),
-       (SELECT array_agg(event_id ORDER BY key) FROM chosen)
+       (SELECT array_agg(delivery_id ORDER BY key) FROM chosen WHERE kept),
+       (SELECT array_agg(event_id ORDER BY key) FROM chosen WHERE kept),
+       (SELECT count(*) FROM chosen WHERE NOT kept)
 FROM step
 """
 MOVE_LANE = """
 UPDATE replay_lane SET position = %(position)s, done = %(done)s, turn_at = clock_timestamp()
 WHERE replay_id = %(job)s AND endpoint_id = %(endpoint)s
 """
-# Deliveries that cannot be sent, since their endpoint is disabled, have failed.
+# Deliveries that cannot be sent have failed: their endpoint is disabled, or the payload is gone.
 COUNT = f"""
 UPDATE replay r
 SET queued = r.queued + %(queued)s, failed = r.failed + %(unsent)s,
@@ -140,6 +151,8 @@ class _Step:
     done: bool
     deliveries: list[UUID] = field(default_factory=list)
     events: list[UUID] = field(default_factory=list)
+    #: Deliveries whose payload is gone: they are passed by, and their letters stay open.
+    gone: int = 0
 
 
 async def take_up(connection: Connection) -> TakenUp:
@@ -151,11 +164,20 @@ async def take_up(connection: Connection) -> TakenUp:
     jobs = [row[0] for row in await cursor.fetchall()]
     deliveries, until = 0, time.monotonic() + ROUND
     for job_id in jobs:
-        while (taken := await _portion(connection, job_id)) is not None:
+        while (taken := await _turn(connection, job_id)) is not None:
             deliveries += taken
             if time.monotonic() > until:
                 return TakenUp(len(jobs), deliveries)
     return TakenUp(len(jobs), deliveries)
+
+
+async def _turn(connection: Connection, job_id: UUID) -> int | None:
+    """Take up a portion of a job; one whose rows somebody holds for long has its turn later."""
+    try:
+        return await _portion(connection, job_id)
+    except LockNotAvailable:
+        log.info("replay_busy")
+        return None
 
 
 async def _portion(connection: Connection, job_id: UUID) -> int | None:
@@ -179,9 +201,9 @@ async def _portion(connection: Connection, job_id: UUID) -> int | None:
 async def _advance(connection: Connection, job: _Job, lane: _Lane) -> int:
     """Re-open the next deliveries of a lane, and write down how far it has come."""
     step = await _step(connection, job, lane)
-    queued = unsent = 0
+    queued, unsent = 0, step.gone
     if lane.disabled:
-        unsent = len(step.deliveries)
+        unsent += len(step.deliveries)
     elif step.deliveries:
         queued = await _open(connection, job, lane, step)
     at = {"job": job.id, "endpoint": lane.endpoint_id, "position": step.position}
@@ -207,12 +229,13 @@ async def _step(connection: Connection, job: _Job, lane: _Lane) -> _Step:
         cursor = await connection.execute(waiting, values, prepare=False)
         if found := await cursor.fetchall():
             # They have a job from now on, and are not found again.
-            return _Step(lane.position, False, *map(list, zip(*found, strict=True)))
+            deliveries, events = map(list, zip(*found, strict=True))
+            return _Step(lane.position, False, deliveries, events)
     portion = PORTION_OF_LANE.format(scan=selection.scan())
     # Not prepared: a generic plan would have to open every day's partition.
     row = await _row(connection, portion, values, prepare=False)
-    position, done, deliveries, events = row or (lane.position, True, None, None)
-    return _Step(position, done, deliveries or [], events or [])
+    position, done, deliveries, events, gone = row or (lane.position, True, None, None, 0)
+    return _Step(position, done, deliveries or [], events or [], gone)
 
 
 async def _open(connection: Connection, job: _Job, lane: _Lane, step: _Step) -> int:

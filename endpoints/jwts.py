@@ -92,26 +92,40 @@ def forget() -> None:
 
 def _read(token: str) -> _Claims:
     """Check signature, expiry and subject; the issuer is not asked for, as in svix-server."""
-    secret: str = settings.ENVIRONMENT.WEBHOOKS_JWT_SECRET or ""
-    if token == secret:
-        raise unauthenticated("The secret that signs tokens is no token itself.")
-    try:
-        found = jwt.decode(
-            token,
-            secret.encode(),
-            algorithms=["HS256"],
-            options={"require": ["exp"], "verify_aud": False, "verify_iat": False},
-        )
-    except jwt.InvalidTokenError:
-        raise unauthenticated() from None
+    found = _decoded(token)
     subject = found.get("sub")
     if not isinstance(subject, str):
         raise unauthenticated("Invalid token (missing `sub`).")
     organization = found.get("org") if subject.startswith(ids.TENANT) else subject
     if not isinstance(organization, str) or not _SUBJECT.fullmatch(organization):
         raise ApiError(400, "bad_token", "The token names no organization (org_…).")
-    expires_at = datetime.fromtimestamp(found["exp"], UTC)
-    return _Claims(organization, _tenant(subject), expires_at)
+    return _Claims(organization, _tenant(subject), _expiry(found["exp"]))
+
+
+def _decoded(token: str) -> dict[str, Any]:
+    secret: str = settings.ENVIRONMENT.WEBHOOKS_JWT_SECRET or ""
+    if token == secret:
+        raise unauthenticated("The secret that signs tokens is no token itself.")
+    try:
+        return jwt.decode(
+            token,
+            secret.encode(),
+            algorithms=["HS256"],
+            options={"require": ["exp"], "verify_aud": False, "verify_iat": False},
+        )
+    # PyJWT lets out what JSON too deep and times like Infinity or a list raise.
+    except (jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError, RecursionError):
+        raise unauthenticated() from None
+
+
+def _expiry(claimed: Any) -> datetime:
+    """Return when a token expires; a year that we cannot write is the last one we can."""
+    if not isinstance(claimed, int | float):
+        raise unauthenticated()
+    try:
+        return datetime.fromtimestamp(claimed, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _tenant(subject: str) -> UUID | None:

@@ -18,6 +18,7 @@ from deliveries.queries.paging import Page
 from endpoints.api.acting import actor
 from endpoints.api.scoping import get_endpoint
 from endpoints.models import Tenant
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, page_of
 from webhooks_platform.lib import ids
 
@@ -52,6 +53,7 @@ class AttemptsOfEndpoint(APIView):
     scopes = {"GET": "read"}
 
     @LIST
+    @bounded
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """List the attempts made at an endpoint, newest first."""
         tenant = tenant_of(request, app_id)

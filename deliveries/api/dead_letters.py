@@ -20,14 +20,17 @@ from deliveries.models import DeadLetter
 from deliveries.queries import dead_letters, events
 from endpoints.api.acting import actor
 from endpoints.api.authentication import caller
-from endpoints.api.scoping import get_endpoint, get_tenant
+from endpoints.api.between import read_between
+from endpoints.api.scoping import get_tenant
+from endpoints.api.serializers.pages import ORDER
 from endpoints.models import Endpoint, Tenant
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.DEAD_LETTER)
 TAGS = ["Dead letters"]
-FILTERS = [*schemas.PAGE, *schemas.LETTER_FILTER]
+FILTERS = [*schemas.PAGE, ORDER, *schemas.LETTER_FILTER]
 PAGE = schemas.page_of(schemas.DeadLetterOut)
 
 
@@ -74,7 +77,7 @@ def _uid(row: Any) -> str | None:
 
 
 def _page(query: QueryDict, rows: QuerySet[DeadLetter]) -> Response:
-    page = paginate(query, rows, KEY, fixed_order=True)
+    page = paginate(query, read_between(query, rows), KEY)
     return Response(page.body(letters_out(list(page.rows))))
 
 
@@ -84,8 +87,9 @@ class DeadLettersOfTenant(APIView):
     @extend_schema(
         operation_id="application_dead_letter_list", tags=TAGS, parameters=FILTERS, responses=PAGE
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
-        """List an application's dead letters, newest first; the open ones unless asked."""
+        """List an application's dead letters, newest first and the open ones unless asked."""
         tenant, query = tenant_of(request, app_id), request.query_params
         rows = DeadLetter.objects.filter(tenant_id=tenant.id)
         return _page(query, dead_letters.wanted(rows, read_letter_filter(query, tenant)))
@@ -104,8 +108,9 @@ class DeadLetters(APIView):
         ],
         responses=PAGE,
     )
+    @bounded
     def get(self, request: Request) -> Response:
-        """List the dead letters of all applications, newest first."""
+        """List the dead letters of all applications, newest first unless asked."""
         query, principal = request.query_params, caller(request)
         rows = DeadLetter.objects.filter(organization_id=principal.organization_id)
         tenant = None
@@ -123,6 +128,7 @@ class DeadLetterSummary(APIView):
         tags=TAGS,
         responses=schemas.list_of(schemas.DeadLetterGroup),
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """Count an application's open dead letters by what they have in common."""
         rows = DeadLetter.objects.filter(tenant_id=tenant_of(request, app_id).id, decision=None)
@@ -165,7 +171,7 @@ class ReplayDeadLetter(APIView):
         letter = get_letter(tenant, letter_id)
         note = NoteIn.read(request)["note"]
         with refusals("letter_id"):
-            endpoint = get_endpoint(tenant, ids.to_text(ids.ENDPOINT, letter.endpoint_id))
+            endpoint = Endpoint.objects.get(id=letter.endpoint_id, tenant=tenant)
             job = replay.replay_letter(letter, endpoint, note=note, actor=actor(request))
         return Response(replay_out(job), status=202)
 

@@ -21,6 +21,7 @@ from endpoints.api.acting import actor
 from endpoints.api.scoping import get_endpoint
 from endpoints.api.serializers.endpoints import EndpointOut
 from endpoints.models import Endpoint
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, page_of, paginate
 from webhooks_platform.lib import ids
 
@@ -45,6 +46,7 @@ class AttemptedMessages(APIView):
         parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.STATUS, schemas.WITH_CONTENT],
         responses=schemas.page_of(schemas.EndpointMessageOut),
     )
+    @bounded
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """List the events of which a delivery to the endpoint was attempted, newest first."""
         tenant, query = tenant_of(request, app_id), request.query_params

@@ -1,7 +1,8 @@
 """An endpoint's statistics, and an example sent to it; both as svix has them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.http import QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -18,7 +19,9 @@ from deliveries.test_events import NoExampleError
 from endpoints.api.acting import actor
 from endpoints.api.between import read_time
 from endpoints.api.scoping import get_endpoint
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.errors import ApiError
+from webhooks_platform.lib import ids
 
 #: svix's longest window, with its five minutes for clocks; the default ends now.
 WINDOW = timedelta(days=28)
@@ -38,17 +41,22 @@ class EndpointStats(APIView):
         ],
         responses=schemas.EndpointStats,
     )
+    @bounded
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Count an endpoint's attempts, and what is open, in at most 28 days."""
         endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
-        now = timezone.now()
-        until = read_time(request.query_params, "until") or now
-        since = read_time(request.query_params, "since") or until - WINDOW
-        if until > now + SLACK or not timedelta() <= until - since <= WINDOW + SLACK:
-            message = "A window ends by now and has at most 28 days."
-            raise ApiError(400, "invalid_range", message)
-        counts = statistics.of_endpoint(endpoint.id, since, until)
+        counts = statistics.of_endpoint(endpoint.id, *_window(request.query_params))
         return Response({**counts._asdict(), "canceled": 0})
+
+
+def _window(query: QueryDict) -> tuple[datetime, datetime]:
+    now = timezone.now()
+    until = read_time(query, "until") or now
+    # Nothing happened before 1970, and the year 1 has no 28 days before it.
+    since = read_time(query, "since") or until - min(WINDOW, max(until - ids.EPOCH, timedelta()))
+    if until > now + SLACK or not timedelta() <= until - since <= WINDOW + SLACK:
+        raise ApiError(400, "invalid_range", "A window ends by now and has at most 28 days.")
+    return since, until
 
 
 class SendExample(APIView):

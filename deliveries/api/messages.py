@@ -11,6 +11,7 @@ from deliveries.api.lookups import get_event, tenant_of
 from deliveries.api.parameters import read_event_filter, read_page, with_content
 from deliveries.queries import events
 from endpoints.api.acting import actor
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, page_of
 from webhooks_platform.lib import ids
 
@@ -25,6 +26,7 @@ class Messages(APIView):
         parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.WITH_CONTENT],
         responses=schemas.page_of(schemas.MessageOut),
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """List events, newest first: at most 90 days a page."""
         tenant, query = tenant_of(request, app_id), request.query_params

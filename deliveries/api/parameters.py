@@ -109,8 +109,6 @@ def read_letter_filter(query: QueryDict, tenant: Tenant | None) -> LetterFilter:
         reason=reason,
         status_code_class=_read_status_code_class(query),
         decision=decision,
-        before=read_time(query, "before"),
-        after=read_time(query, "after"),
     )
 
 
@@ -119,7 +117,7 @@ def _read_endpoint(query: QueryDict, tenant: Tenant | None) -> UUID | None:
     if not text:
         return None
     if tenant is not None:
-        return get_endpoint(tenant, text).id
+        return get_endpoint(tenant, text, deleted=True).id
     found = id_of(ids.ENDPOINT, text)
     if found is None:
         message = "Across applications an endpoint is named by its id, ep_…"

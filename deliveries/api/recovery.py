@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,14 +12,16 @@ from rest_framework.views import APIView
 from deliveries import replay
 from deliveries.api import schemas
 from deliveries.api.lookups import tenant_of
-from deliveries.api.serializers import StatusCodeClass, WindowIn
+from deliveries.api.serializers import StatusCodeClass, Wanted, WindowIn
 from deliveries.api.wire_status import SELECTED, WireStatus
 from deliveries.models import Replay
 from deliveries.selection import Selection
 from endpoints.api.acting import actor
 from endpoints.api.authentication import caller
+from endpoints.api.between import read_between
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.api.serializers.fields import Moment, Name, WholeNumber
+from endpoints.api.serializers.pages import ORDER
 from webhooks_platform.api.errors import FieldError, not_found
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
@@ -52,9 +53,7 @@ class SinceIn(WindowIn):
 
 
 class BulkReplayIn(SinceIn):
-    eventTypes = serializers.ListField(  # noqa: N815 - the wire's names.
-        child=Name(), allow_null=True, default=None
-    )
+    eventTypes = Wanted(child=Name())  # noqa: N815 - the wire's names.
     channel = Name(allow_null=True, default=None)
     status = WholeNumber(
         min_value=WireStatus.SUCCESS, max_value=WireStatus.CANCELED, allow_null=True, default=None
@@ -184,8 +183,8 @@ class BackgroundTasks(APIView):
         operation_id="background_task_list",
         tags=["Background task"],
         parameters=[
-            schemas.LIMIT,
-            schemas.ITERATOR,
+            *schemas.PAGE,
+            ORDER,
             schemas.parameter("status", str, "running, finished or failed."),
             schemas.parameter("task", str, "endpoint.recover, endpoint.replay, …"),
         ],
@@ -199,7 +198,7 @@ class BackgroundTasks(APIView):
             source__in=_keys(TASKS, query.get("task")),
             state__in=_keys(STATUSES, query.get("status")),
         )
-        page = paginate(query, rows, KEY)
+        page = paginate(query, read_between(query, rows), KEY)
         return Response(page.body([task_out(job, with_data=True) for job in page.rows]))
 
 

@@ -17,6 +17,8 @@ def refusals(place: str) -> Iterator[None]:
         yield
     except replay.PayloadGoneError as error:
         raise ApiError(400, "missing_payload", str(error)) from None
+    except replay.EndpointDeletedError as error:
+        raise FieldError.at("path", place, message=str(error), kind="endpoint_deleted") from None
     except replay.EndpointDisabledError as error:
         raise FieldError.at("path", place, message=str(error), kind="endpoint_disabled") from None
     except (replay.AlreadyDecidedError, replay.WrongStateError) as error:

@@ -19,6 +19,7 @@ from deliveries.selection import Selection
 from endpoints.api.acting import actor
 from endpoints.api.between import read_between
 from endpoints.api.scoping import get_endpoint
+from endpoints.api.serializers.pages import ORDER
 from endpoints.models import Tenant
 from webhooks_platform.api.errors import ApiError, FieldError, fault
 from webhooks_platform.api.pagination import id_key, paginate
@@ -31,12 +32,14 @@ TAGS = ["Replays"]
 class Replays(APIView):
     scopes = {"GET": "read", "POST": "replay"}
 
-    @extend_schema(tags=TAGS, parameters=schemas.PAGE, responses=schemas.page_of(schemas.ReplayOut))
+    @extend_schema(
+        tags=TAGS, parameters=[*schemas.PAGE, ORDER], responses=schemas.page_of(schemas.ReplayOut)
+    )
     def get(self, request: Request, app_id: str) -> Response:
         """List an application's replay jobs, newest first; single resends are left out."""
         tenant, query = tenant_of(request, app_id), request.query_params
         rows = Replay.objects.filter(tenant_id=tenant.id).exclude(source=Replay.Source.RESEND)
-        page = paginate(query, read_between(query, rows), KEY, fixed_order=True)
+        page = paginate(query, read_between(query, rows), KEY)
         return Response(page.body([replay_out(job) for job in page.rows]))
 
     @extend_schema(
@@ -87,10 +90,10 @@ class ReplayChange(APIView):
 def _selection(tenant: Tenant, wanted: dict[str, Any]) -> Selection:
     return Selection(
         source=wanted["source"],
-        endpoint_ids=_endpoints(tenant, wanted["endpointIds"]),
-        event_types=tuple(wanted["eventTypes"]),
-        channels=tuple(wanted["channels"]),
-        reasons=tuple(wanted["reasons"]),
+        endpoint_ids=_endpoints(tenant, wanted["endpointIds"] or []),
+        event_types=tuple(wanted["eventTypes"] or ()),
+        channels=tuple(wanted["channels"] or ()),
+        reasons=tuple(wanted["reasons"] or ()),
         status_code_class=wanted["statusCodeClass"],
         since=wanted["since"],
         until=wanted["until"],

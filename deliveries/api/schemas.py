@@ -155,6 +155,10 @@ class ReplayOut(serializers.Serializer[None]):
     finishedAt = serializers.DateTimeField(allow_null=True)  # noqa: N815
     ratePerSecond = serializers.IntegerField(allow_null=True)  # noqa: N815
     total = serializers.IntegerField()
+    exact = serializers.BooleanField(
+        help_text="false: there was no time to count them all; `total`, `remaining` and "
+        "`estimatedSeconds` are at least so much, and `sample` may lack some."
+    )
     queued = serializers.IntegerField()
     delivered = serializers.IntegerField()
     failed = serializers.IntegerField()

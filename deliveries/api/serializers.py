@@ -6,7 +6,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from deliveries.models import DeadLetter, Replay
-from endpoints.api.serializers.fields import Flag, Moment, Name, Text, WholeNumber, WireSerializer
+from endpoints.api.serializers.fields import (
+    Flag,
+    Moment,
+    Name,
+    Text,
+    WholeNumber,
+    WireSerializer,
+    not_blank,
+)
 
 NOTE_MAX = 1000
 RATE_MAX = 10_000
@@ -29,15 +37,22 @@ class Bodied(WireSerializer):
 class NoteIn(Bodied):
     nulls = {"note": ""}
 
-    note = Text(max_length=NOTE_MAX, allow_blank=True, default="")
+    note = Text(max_length=NOTE_MAX, allow_blank=True, default="", validators=[not_blank])
 
 
 class DiscardIn(Bodied):
-    note = Text(max_length=NOTE_MAX)
+    note = Text(max_length=NOTE_MAX, validators=[not_blank])
 
 
 class ExampleIn(Bodied):
     eventType = Name()  # noqa: N815 - the wire's name.
+
+
+class Wanted(serializers.ListField):
+    """A filter; null, or none, admits everything, and an empty one is a mistake."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_empty=False, allow_null=True, default=None, **options)
 
 
 class StatusCodeClass(WholeNumber):
@@ -63,24 +78,18 @@ class WindowIn(Bodied):
 class ReplayIn(WindowIn):
     nulls = {
         "source": Replay.Source.DEAD_LETTER,
-        "endpointIds": [],
-        "eventTypes": [],
-        "reasons": [],
-        "channels": [],
         "dryRun": False,
     }
 
     source = serializers.ChoiceField(  # type: ignore[assignment]
         SOURCES, default=Replay.Source.DEAD_LETTER
     )
-    endpointIds = serializers.ListField(child=Text(), default=list)  # noqa: N815 - wire's names.
-    eventTypes = serializers.ListField(child=Name(), default=list)  # noqa: N815
-    reasons = serializers.ListField(
-        child=serializers.ChoiceField(DeadLetter.Reason.values), default=list
-    )
+    endpointIds = Wanted(child=Text())  # noqa: N815 - wire's names.
+    eventTypes = Wanted(child=Name())  # noqa: N815
+    reasons = Wanted(child=serializers.ChoiceField(DeadLetter.Reason.values))
     statusCodeClass = StatusCodeClass(allow_null=True, default=None)  # noqa: N815
-    channels = serializers.ListField(child=Name(), default=list)
-    note = Text(max_length=NOTE_MAX)
+    channels = Wanted(child=Name())
+    note = Text(max_length=NOTE_MAX, validators=[not_blank])
     ratePerSecond = WholeNumber(  # noqa: N815
         min_value=1, max_value=RATE_MAX, allow_null=True, default=None
     )

@@ -99,7 +99,15 @@ class SettledDelivery(DeliveryFacts):
     class Meta:
         db_table = "settled_delivery"
         verbose_name, verbose_name_plural = "settled delivery", "settled deliveries"
-        indexes = [models.Index(fields=["endpoint_id", "id"], name="settled_of_endpoint")]
+        indexes = [
+            models.Index(fields=["endpoint_id", "id"], name="settled_of_endpoint"),
+            # What a replay of the failed looks for; delivered ones are not in it.
+            models.Index(
+                fields=["endpoint_id", "id"],
+                condition=Q(last_error__isnull=False) & ~Q(status=DeliveryStatus.DELIVERED),
+                name="failed_of_endpoint",
+            ),
+        ]
 
     def __str__(self) -> str:
         return ids.to_text(ids.DELIVERY, self.id)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +9,6 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import Coalesce
 
 from deliveries.models import DeadLetter
-from deliveries.queries.paging import last_of_instant
-from webhooks_platform.lib import ids
 
 OPEN, ALL = "open", "all"
 #: Groups of a summary; the largest come first.
@@ -29,9 +26,6 @@ class LetterFilter:
     status_code_class: int | None = None
     #: `open`, `all`, or a DeadLetter.Decision.
     decision: str = OPEN
-    #: Bounds on when the letter was made, both exclusive.
-    before: datetime | None = None
-    after: datetime | None = None
 
 
 def wanted(rows: QuerySet[DeadLetter], chosen: LetterFilter) -> QuerySet[DeadLetter]:
@@ -47,10 +41,6 @@ def wanted(rows: QuerySet[DeadLetter], chosen: LetterFilter) -> QuerySet[DeadLet
         rows = rows.filter(reason=chosen.reason)
     if chosen.status_code_class is not None:
         rows = _of_class(rows, chosen.status_code_class)
-    if chosen.before is not None:
-        rows = rows.filter(id__lt=ids.first_at(chosen.before))
-    if chosen.after is not None:
-        rows = rows.filter(id__gt=last_of_instant(ids.first_at(chosen.after)))
     return rows
 
 

@@ -20,6 +20,7 @@ from deliveries.replay.letters import (
     replay_letter,
 )
 from deliveries.replay.refusals import (
+    EndpointDeletedError,
     EndpointDisabledError,
     PayloadGoneError,
     ReplayRefusedError,
@@ -30,6 +31,7 @@ __all__ = [
     "ACTIONS",
     "AlreadyDecidedError",
     "Discarded",
+    "EndpointDeletedError",
     "EndpointDisabledError",
     "PayloadGoneError",
     "Preview",

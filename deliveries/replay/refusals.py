@@ -3,6 +3,7 @@
 ReplayRefusedError
   PayloadGoneError
   EndpointDisabledError
+    EndpointDeletedError
 """
 
 from uuid import UUID
@@ -17,7 +18,7 @@ FROM event WHERE id = %s FOR NO KEY UPDATE
 """
 # Shared: many replays may run, but none while somebody disables the endpoint.
 LOCK_ENDPOINT = """
-SELECT disabled_at IS NULL AND deleted_at IS NULL FROM endpoint WHERE id = %s FOR SHARE
+SELECT deleted_at IS NOT NULL, disabled_at IS NOT NULL FROM endpoint WHERE id = %s FOR SHARE
 """
 
 
@@ -33,20 +34,28 @@ class EndpointDisabledError(ReplayRefusedError):
     """The endpoint is disabled, and nothing is sent to it."""
 
 
+class EndpointDeletedError(EndpointDisabledError):
+    """The endpoint is deleted, and nothing will be sent to it again."""
+
+
 def lock_payload(event_id: UUID) -> None:
     """Lock the event's row, by which resends and an expunge of one event come one by one."""
-    if not _holds(LOCK_PAYLOAD, event_id):
+    kept = _row(LOCK_PAYLOAD, event_id)
+    if not (kept and kept[0]):
         raise PayloadGoneError("The payload of the event is gone.")
 
 
 def check_receives(endpoint: Endpoint) -> None:
     """Keep the endpoint from being disabled until the transaction ends; raise if it is."""
-    if not _holds(LOCK_ENDPOINT, endpoint.id):
+    deleted, disabled = _row(LOCK_ENDPOINT, endpoint.id) or (True, True)
+    if deleted:
+        raise EndpointDeletedError("The endpoint was deleted; nothing is sent to it any more.")
+    if disabled:
         raise EndpointDisabledError("The endpoint is disabled.")
 
 
-def _holds(question: str, row_id: UUID) -> bool:
+def _row(question: str, row_id: UUID) -> tuple[bool, ...] | None:
     with connection.cursor() as cursor:
         cursor.execute(question, [row_id])
-        row = cursor.fetchone()
-    return bool(row and row[0])
+        found: tuple[bool, ...] | None = cursor.fetchone()
+    return found

@@ -45,7 +45,12 @@ def get_tenant(principal: Principal, text: str) -> Tenant:
     return get_by_id_or_uid(rows, ids.TENANT, text)
 
 
-def get_endpoint(tenant: Tenant, text: str) -> Endpoint:
-    """Return the tenant's endpoint that `{endpoint_id}` names, or 404."""
-    rows = Endpoint.objects.filter(tenant=tenant, deleted_at__isnull=True)
+def get_endpoint(tenant: Tenant, text: str, *, deleted: bool = False) -> Endpoint:
+    """Return the tenant's endpoint that `{endpoint_id}` names, or 404.
+
+    With `deleted` it may be a deleted one, which has no uid any more.
+    """
+    rows = Endpoint.objects.filter(tenant=tenant)
+    if not deleted:
+        rows = rows.filter(deleted_at__isnull=True)
     return get_by_id_or_uid(rows, ids.ENDPOINT, text)

@@ -66,5 +66,8 @@ def timestamp(value: UUID) -> datetime:
 
 
 def first_at(when: datetime) -> UUID:
-    """Return the lowest UUID of that millisecond; range bounds of partitions and time filters."""
-    return UUID(int=((when - EPOCH) // timedelta(milliseconds=1)) << 80)
+    """Return the lowest UUID of that millisecond; range bounds of partitions and time filters.
+
+    No id is older than 1970: for what was before, it is the lowest of all.
+    """
+    return UUID(int=max(0, (when - EPOCH) // timedelta(milliseconds=1)) << 80)

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from endpoints.api.serializers.fields import IdText, Moment, Text, Title, WireSerializer
+from endpoints.api.serializers.fields import IdText, Moment, Text, Title, WireSerializer, not_blank
 from endpoints.models import ApiKey
 from webhooks_platform.lib import ids
 
@@ -13,7 +13,7 @@ NAME_MAX = 256
 
 
 class ApiKeyIn(WireSerializer):
-    name = Title(max_length=NAME_MAX)
+    name = Title(max_length=NAME_MAX, validators=[not_blank])
     scopes = serializers.ListField(
         child=serializers.ChoiceField(ApiKey.Scope.values), allow_empty=False
     )

@@ -83,6 +83,12 @@ class Text(serializers.CharField):
         return data
 
 
+def not_blank(text: str) -> None:
+    """Refuse text of blanks alone, where people are to say something."""
+    if text and not text.strip():
+        raise serializers.ValidationError("Must not consist of blanks.", code="blank")
+
+
 class Title(Text):
     """A name for people: at least one character, no control characters."""
 

@@ -1,5 +1,7 @@
 """/api-key: the organization's keys, and those of its applications."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -48,18 +50,22 @@ class ApiKeys(APIView):
         responses={201: NewApiKeyOut},
     )
     def post(self, request: Request) -> Response:
-        """Create a key; its text is in this answer and nowhere else."""
+        """Create a key; its text is in this answer and nowhere else.
+
+        A key can grant only what it holds: scopes, and time. Made by a key that expires, it expires
+        with that one unless `expiresAt` is earlier.
+        """
         principal = caller(request)
         body = ApiKeyIn(data=request.data)
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
-        _check_grant(principal, wanted["scopes"])
+        _check_grant(principal, wanted)
         row, text = key_issuing.issue(
             Organization.objects.get(id=principal.organization_id),
             name=wanted["name"],
             scopes=wanted["scopes"],
             tenant=_tenant(principal, wanted["appId"]),
-            expires_at=wanted["expiresAt"],
+            expires_at=wanted["expiresAt"] or principal.expires_at,
             actor=actor(request),
         )
         return Response({**ApiKeyOut(row).data, "key": text}, status=201)
@@ -83,14 +89,17 @@ class OneApiKey(APIView):
         return Response(status=204)
 
 
-def _check_grant(principal: Principal, scopes: list[str]) -> None:
-    """Raise the 422 for scopes that the caller does not hold: no key makes a mightier one."""
+def _check_grant(principal: Principal, wanted: dict[str, Any]) -> None:
+    """Raise the 422 for what the caller does not hold: no key makes one that can do more."""
     message = "Your key does not hold this scope, so it cannot grant it."
     faults = [
         fault(("body", "scopes", index), message)
-        for index, scope in enumerate(scopes)
+        for index, scope in enumerate(wanted["scopes"])
         if not principal.allows(scope)
     ]
+    own, asked = principal.expires_at, wanted["expiresAt"]
+    if own is not None and asked is not None and asked > own:
+        faults.append(fault(("body", "expiresAt"), "Must not be later than your own key's end."))
     if faults:
         raise FieldError(faults)
 

@@ -12,6 +12,7 @@ from endpoints.api.scoping import get_tenant
 from endpoints.api.serializers.api_keys import AuditEntryOut
 from endpoints.api.serializers.pages import ITERATOR, LIMIT, ORDER, page_of
 from endpoints.models import AuditEntry
+from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
@@ -23,7 +24,7 @@ TAGS = ["Audit"]
 
 def _answer(request: Request, rows: QuerySet[AuditEntry]) -> Response:
     query = request.query_params
-    page = paginate(query, read_between(query, rows), KEY)
+    page = paginate(query, read_between(query, rows, "at"), KEY)
     return Response(page.body(list(AuditEntryOut(page.rows, many=True).data)))
 
 
@@ -37,6 +38,7 @@ class Audit(APIView):
         parameters=PARAMETERS,
         responses=PAGE,
     )
+    @bounded
     def get(self, request: Request) -> Response:
         """List the changes and decisions of the whole organization, newest first."""
         organization_id = caller(request).organization_id
@@ -52,6 +54,7 @@ class AuditOfApplication(APIView):
         parameters=PARAMETERS,
         responses=PAGE,
     )
+    @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """List the changes and decisions that concern an application, newest first."""
         tenant = get_tenant(caller(request), app_id)

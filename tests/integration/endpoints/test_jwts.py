@@ -1,8 +1,11 @@
 """Tokens made for svix-server: whose they are, what they may do, and what is refused."""
 
 import asyncio
+import base64
+import math
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
@@ -33,6 +36,20 @@ def token(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
     known = {"iat": now, "nbf": now, "exp": now + HOUR, "iss": "svix-server", "sub": FOREIGN}
     wanted = {name: value for name, value in (known | claims).items() if value is not None}
     return jwt.encode(wanted, secret, algorithm=algorithm)
+
+
+#: The header of a token that is JSON of 4,000 levels.
+DEEP = base64.urlsafe_b64encode(b"[" * 4000).decode() + ".e30.e30"
+
+
+def refusals(text: str) -> list[int]:
+    """Return the statuses with which Django's side and the publish door refuse a token."""
+    with pytest.raises(ApiError) as here:
+        bearer.authenticate(f"Bearer {text}")
+    with pytest.raises(ApiError) as there:
+        # No database is asked about what is no token.
+        asyncio.run(bearer.authenticate_async(text, Mock()))
+    return [here.value.status, there.value.status]
 
 
 def shown(tenant: Tenant) -> str:
@@ -117,8 +134,39 @@ def test_what_is_no_valid_token_is_refused(made: dict[str, Any], status: int, de
     assert Organization.objects.count() == before
 
 
+NO_TIMES = [math.nan, math.inf, "abc", [1], {}]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "a.b.c", "nonsense", SECRET, "é", token(algorithm="HS256")[:-3]]
+    ("claim", "value"),
+    [
+        *(("exp", value) for value in [*NO_TIMES, -1, -(10**30), "9999999999", True]),
+        *(("nbf", value) for value in [*NO_TIMES, 10**30]),
+    ],
+    ids=str,
+)
+@pytest.mark.django_db
+def test_a_time_that_does_not_hold_is_refused(claim: str, value: Any) -> None:
+    assert refusals(token(**{claim: value})) == [401, 401]
+    assert not Organization.objects.filter(subject=FOREIGN).exists()
+
+
+@pytest.mark.parametrize(
+    "exp", [253402300799, 253402300800, 10**18, 10**40, 1e300, 9999999999.5], ids=str
+)
+@pytest.mark.django_db
+def test_a_far_expiry_is_accepted(exp: float) -> None:
+    text = token(exp=exp)
+
+    found = bearer.authenticate(f"Bearer {text}")
+
+    assert found.expires_at is not None
+    assert found.expires_at.year == (2286 if exp == 9999999999.5 else 9999)
+    assert bearer.recall(text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.b.c", "nonsense", SECRET, "é", token(algorithm="HS256")[:-3], DEEP]
 )
 @pytest.mark.django_db
 def test_other_text_is_refused(text: str) -> None:

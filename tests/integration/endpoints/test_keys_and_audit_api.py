@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from endpoints import api_keys
 from endpoints.models import ApiKey, AuditEntry, Organization, Tenant
 from tests.integration.endpoints.conftest import Api, api_of
 from webhooks_platform.lib import ids
@@ -49,6 +50,7 @@ def test_a_repeat_under_one_idempotency_key_shows_the_key_again(api: Api) -> Non
     [
         ({"scopes": ["read"]}, ["name"]),
         ({"name": "", "scopes": ["read"]}, ["name"]),
+        ({"name": " \t ", "scopes": ["read"]}, ["name"]),
         ({"name": "x" * 257, "scopes": ["read"]}, ["name"]),
         ({"name": "ci"}, ["scopes"]),
         ({"name": "ci", "scopes": []}, ["scopes"]),
@@ -69,6 +71,32 @@ def test_a_bad_key_is_refused_with_its_place(
     assert [fault["loc"] for fault in answer["detail"]] == [["body", *place]]
     assert ApiKey.objects.count() == 1
     assert not AuditEntry.objects.exists()
+
+
+def test_a_key_makes_none_that_outlives_it(organization: Organization) -> None:
+    end = timezone.now() + timedelta(hours=1)
+    _, text = api_keys.create(
+        organization=organization, name="brief", scopes=["manage"], expires_at=end
+    )
+    brief, body = Api(text), {"name": "ci", "scopes": ["read"]}
+
+    later = (end + timedelta(microseconds=1)).isoformat()
+    answer = brief("POST", "/api-key", {**body, "expiresAt": later}, status=422)
+    assert answer["detail"] == [
+        {
+            "loc": ["body", "expiresAt"],
+            "msg": "Must not be later than your own key's end.",
+            "type": "value_error",
+        }
+    ]
+    assert ApiKey.objects.count() == 1
+    assert not AuditEntry.objects.exists()
+
+    earlier = end - timedelta(minutes=1)
+    for asked, ends in ((None, end), (end.isoformat(), end), (earlier.isoformat(), earlier)):
+        made = brief("POST", "/api-key", {**body, "expiresAt": asked}, status=201)
+        assert made["expiresAt"] == ends.isoformat().replace("+00:00", "Z")
+        assert ApiKey.objects.latest("id").expires_at == ends
 
 
 @pytest.mark.django_db(transaction=True)

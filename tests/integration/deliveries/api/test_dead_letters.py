@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, OpenDelivery, Replay
+from endpoints import lifecycle
 from endpoints.models import AuditEntry, Endpoint, Organization, Tenant
 from tests.integration.deliveries.rows import make_dead, make_endpoint, make_event
-from tests.integration.endpoints.conftest import Api, api_of
+from tests.integration.endpoints.conftest import ACTOR, Api, api_of
 from webhooks_platform.lib import ids
 
 FIELDS = {
@@ -105,18 +106,20 @@ def test_letters_are_filtered(
 
 
 def test_letters_are_found_by_when_they_were_made(api: Api, letter: DeadLetter) -> None:
-    made = ids.timestamp(letter.id)
-    for bound, is_found in (("before", False), ("after", True)):
-        for delta, flips in ((-1, False), (1, True)):
-            when = (made + timedelta(seconds=delta)).isoformat().replace("+00:00", "Z")
-            wanted = [str(letter)] if is_found != flips else []
+    # The id is made first, and by another clock.
+    made = letter.created_at + timedelta(milliseconds=22)
+    DeadLetter.objects.update(created_at=made)
+    for bound in ("before", "after"):
+        for delta, wanted_by in ((-1, "after"), (0, ""), (1, "before")):
+            when = (made + timedelta(microseconds=delta)).isoformat().replace("+00:00", "Z")
+            wanted = [str(letter)] if bound == wanted_by else []
             assert found(api, f"/app/alice/dead-letter?{bound}={when}") == wanted
 
 
 @pytest.mark.parametrize(
     "query",
     ["reason=no", "decision=maybe", "status_code_class=200.5", "before=yesterday", "limit=0",
-     "iterator=msg_x", "event_type=a%20b"],
+     "order=up", "iterator=msg_x", "event_type=a%20b"],
 )  # fmt: skip
 def test_a_bad_filter_is_named(api: Api, letter: DeadLetter, query: str) -> None:
     answer = api("GET", f"/app/alice/dead-letter?{query}", status=422)
@@ -134,6 +137,40 @@ def test_pages_lead_through_all_letters(api: Api, alice: Tenant, endpoint: Endpo
     assert [row["id"] for row in first["data"] + second["data"]] == made
     assert (first["done"], second["done"]) == (False, True)
     assert [row["id"] for row in back["data"]] == made[:2]
+
+
+def test_letters_come_oldest_first_if_asked(api: Api, alice: Tenant, endpoint: Endpoint) -> None:
+    made = [str(make_dead(alice, endpoint)) for _ in range(3)]
+
+    for path in ("/app/alice/dead-letter", "/dead-letter"):
+        assert found(api, f"{path}?order=ascending") == made
+        assert found(api, f"{path}?order=descending") == made[::-1]
+
+
+def test_letters_of_a_deleted_endpoint_are_found_and_not_replayed(
+    api: Api, alice: Tenant, letter: DeadLetter, endpoint: Endpoint
+) -> None:
+    lifecycle.delete(endpoint, actor=ACTOR)
+    own, before = ids.to_text(ids.ENDPOINT, endpoint.id), AuditEntry.objects.count()
+
+    assert found(api, f"/app/alice/dead-letter?endpoint_id={own}") == [str(letter)]
+    answer = api("POST", f"/app/alice/dead-letter/{letter}/replay", {}, status=422)
+
+    assert answer["detail"] == [
+        {
+            "loc": ["path", "letter_id"],
+            "msg": "The endpoint was deleted; nothing is sent to it any more.",
+            "type": "value_error.endpoint_deleted",
+        }
+    ]
+    letter.refresh_from_db()
+    assert letter.decision is None
+    assert not Replay.objects.exists()
+    assert AuditEntry.objects.count() == before
+    # Its uid was given up, and is nobody's.
+    api("GET", "/app/alice/dead-letter?endpoint_id=hook", status=404)
+    discarded = api("POST", f"/app/alice/dead-letter/{letter}/discard", {"note": "n"}, status=200)
+    assert discarded["decision"] == "discarded"
 
 
 def test_strangers_and_other_tenants_see_no_letter(
@@ -198,11 +235,14 @@ def test_a_letter_of_a_disabled_endpoint_is_not_replayed(
 
 
 def test_a_letter_is_discarded_with_a_note(api: Api, letter: DeadLetter) -> None:
-    for body in ({}, {"note": ""}, {"note": 5}, {"note": "x" * 1001}, []):
+    for body in ({}, {"note": ""}, {"note": "  "}, {"note": 5}, {"note": "x" * 1001}, []):
         answer = api("POST", f"/app/alice/dead-letter/{letter}/discard", body, status=422)
         assert answer["detail"][0]["loc"][0] == "body"
+    answer = api("POST", f"/app/alice/dead-letter/{letter}/replay", {"note": " "}, status=422)
+    assert answer["detail"][0]["type"] == "value_error.blank"
     letter.refresh_from_db()
     assert letter.decision is None
+    assert not Replay.objects.exists()
 
     shown = api("POST", f"/app/alice/dead-letter/{letter}/discard", {"note": "old"}, status=200)
 

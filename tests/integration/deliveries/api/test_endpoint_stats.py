@@ -53,6 +53,15 @@ def test_a_window_that_is_too_long_or_ahead_is_refused(
     assert api("GET", f"{STATS}?{query}", status=400)["code"] == "invalid_range"
 
 
+@pytest.mark.parametrize("until", ["0001-01-01T00:00:00Z", "1969-12-31T00:00:00Z"])
+def test_nothing_is_counted_before_there_was_anything(
+    api: Api, endpoint: Endpoint, event: Event, until: str
+) -> None:
+    make_attempt(event, endpoint)
+
+    assert set(api("GET", f"{STATS}?until={until}", status=200).values()) == {0}
+
+
 def test_an_example_goes_to_one_endpoint_past_its_filters(
     api: Api, alice: Tenant, endpoint: Endpoint, hints: Any
 ) -> None:

@@ -1,12 +1,18 @@
 """Replay jobs over HTTP, and svix's ways to start one."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, DeliveryStatus, Replay, ReplayLane
+from deliveries.replay import counting
 from endpoints.models import AuditEntry, Endpoint, Tenant
 from tests.integration.deliveries.rows import (
     make_dead,
@@ -15,10 +21,18 @@ from tests.integration.deliveries.rows import (
 )
 from tests.integration.endpoints.conftest import Api
 from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import parameters
 
 
 def wire(ago: timedelta) -> str:
     return (timezone.now() - ago).isoformat()
+
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def url(when: datetime) -> str:
+    return when.isoformat().replace("+00:00", "Z")
 
 
 HOUR = wire(timedelta(hours=1))
@@ -39,8 +53,20 @@ def test_a_dry_run_counts_and_stores_nothing(
     assert (shown["status"], shown["total"], shown["estimatedSeconds"]) == ("preview", 12, 3)
     assert shown["sample"] == [ids.to_text(ids.EVENT, row.event_id) for row in letters[:10]]
     assert (shown["id"], shown["remaining"], shown["queued"]) == (None, 12, 0)
+    assert shown["exact"] is True
     assert not Replay.objects.exists()
     assert not AuditEntry.objects.exists()
+
+
+@patch.object(counting, "BUDGET", 0.0)
+def test_a_count_without_time_says_that_it_is_a_lower_bound(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    shown = api("POST", "/app/alice/replay", {"note": "n", "dryRun": True}, status=200)
+    started = api("POST", "/app/alice/replay", {"note": "n"}, status=202)
+
+    assert (shown["total"], shown["exact"]) == (0, False)
+    assert (started["total"], started["exact"], started["status"]) == (0, False, "running")
 
 
 def test_a_job_is_started_and_shown(
@@ -67,6 +93,17 @@ def test_a_job_is_started_and_shown(
     hints.assert_called_once_with(b"replay")
 
 
+def test_a_filter_that_is_null_leaves_nothing_out(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    filters = dict.fromkeys(["endpointIds", "eventTypes", "reasons", "channels"])
+
+    job = api("POST", "/app/alice/replay", {"note": "n", **filters}, status=202)
+
+    assert job["total"] == 12
+    assert [job[name] for name in filters] == [[], [], [], []]
+
+
 def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
     Replay.objects.create(
         organization_id=alice.organization_id, tenant_id=alice.id, source="failed",
@@ -84,6 +121,7 @@ def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
     [
         ({}, ["note"]),
         ({"note": ""}, ["note"]),
+        ({"note": " \t\n"}, ["note"]),
         ({"note": "x" * 1001}, ["note"]),
         ({"note": "n", "source": "resend"}, ["source"]),
         ({"note": "n", "endpointIds": ["hook", "nobody"]}, ["endpointIds", "1"]),
@@ -99,6 +137,10 @@ def test_the_counts_add_up(api: Api, alice: Tenant) -> None:
         ({"note": "n", "dryRun": "yes"}, ["dryRun"]),
         ({"note": "n", "channels": ["a b"]}, ["channels", "0"]),
         ({"note": "n", "eventTypes": [1]}, ["eventTypes", "0"]),
+        ({"note": "n", "endpointIds": []}, ["endpointIds"]),
+        ({"note": "n", "eventTypes": []}, ["eventTypes"]),
+        ({"note": "n", "reasons": []}, ["reasons"]),
+        ({"note": "n", "channels": []}, ["channels"]),
     ],
 )
 def test_a_bad_job_is_refused_with_its_place(
@@ -130,6 +172,35 @@ def test_an_idempotency_key_starts_one_job(api: Api, letters: list[DeadLetter], 
 
     assert first == again
     assert Replay.objects.count() == 1
+
+
+def test_jobs_come_oldest_first_if_asked(api: Api, letters: list[DeadLetter], hints: Any) -> None:
+    first, second = (
+        api("POST", "/app/alice/replay", {"note": "n"}, status=202)["id"] for _ in range(2)
+    )
+
+    for order, wanted in (("ascending", [first, second]), ("descending", [second, first])):
+        shown = api("GET", f"/app/alice/replay?order={order}", status=200)["data"]
+        assert [job["id"] for job in shown] == wanted
+    for path in ("/app/alice/replay?order=up", "/background-task?before=x"):
+        answer = api("GET", path, status=422)
+        assert answer["detail"][0]["loc"] == ["query", path.partition("?")[2].partition("=")[0]]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "route", ["replay", "endpoint/hook/replay-missing", "endpoint/hook/bulk-replay"]
+)
+def test_a_job_may_reach_back_beyond_all_events(
+    api: Api, letters: list[DeadLetter], hints: Any, route: str, since: str
+) -> None:
+    api("POST", f"/app/alice/{route}", {"note": "n", "since": since}, status=202)
+    none = {"note": "n", "since": since, "until": since}
+    api("POST", f"/app/alice/{route}", none, status=202)
+    api("POST", "/app/alice/endpoint/hook/recover", none, status=202)
+
+    totals = list(Replay.objects.order_by("id").values_list("total", flat=True))
+    assert totals == [0 if "missing" in route else 12, 0, 0]
 
 
 def test_resends_are_no_jobs(api: Api, alice: Tenant, endpoint: Endpoint, hints: Any) -> None:
@@ -173,6 +244,13 @@ def test_svix_ways_are_jobs_over_one_endpoint(
         (f"task={task}", 1), ("task=other", 0), ("status=running", 1), ("status=failed", 0),
     ):  # fmt: skip
         assert len(api("GET", f"/background-task?{query}", status=200)["data"]) == count
+    made = job.created_at
+    for query, count in (
+        (f"after={url(made)}", 0), (f"before={url(made)}", 0),
+        (f"after={url(made - MICROSECOND)}", 1), (f"before={url(made + MICROSECOND)}", 1),
+    ):  # fmt: skip
+        for path in ("/background-task", "/app/alice/replay"):
+            assert len(api("GET", f"{path}?{query}", status=200)["data"]) == count
     for state, shown_as in (
         ("paused", "running"),
         ("finished", "finished"),
@@ -213,7 +291,31 @@ def test_a_recovery_is_limited_and_needs_an_enabled_endpoint(
     refused("recover", {"since": wire(timedelta(days=15))}, ["body", "since"])
     refused("recover", {"since": HOUR, "until": wire(timedelta(hours=2))}, ["body", "until"])
     refused("bulk-replay", {"since": HOUR, "status": 9}, ["body", "status"])
+    refused("bulk-replay", {"since": HOUR, "eventTypes": []}, ["body", "eventTypes"])
     Endpoint.objects.update(disabled_at=timezone.now())
     for route in ("recover", "replay-missing", "bulk-replay"):
         refused(route, {"since": HOUR}, ["path", "endpoint_id"])
     assert not Replay.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_cannot_be_had_in_time_is_answered_with_try_again(
+    api: Api, letters: list[DeadLetter], hints: Any
+) -> None:
+    job = api("POST", "/app/alice/replay", {"note": "n"}, status=202)["id"]
+
+    with held("replay"), connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        answer = api.send("POST", f"/app/alice/replay/{job}/pause")
+        cursor.execute("RESET lock_timeout")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert api("GET", f"/app/alice/replay/{job}", status=200)["status"] == "running"
+
+
+@contextmanager
+def held(table: str) -> Iterator[None]:
+    """Hold locks on the rows of a table, as a slow transaction would."""
+    with psycopg.connect(**parameters("holder")) as other:
+        other.execute(f"SELECT FROM {table} FOR UPDATE")
+        yield
