@@ -18,7 +18,9 @@ from endpoints.models import Endpoint, Tenant
 
 #: Seconds that a request spends on counting; beyond it, the total is "at least".
 BUDGET = 0.5
+#: Rows that one statement looks at, and waiting retries that are counted of an endpoint.
 SCAN = 4000
+ROOM = 20_000
 SAMPLE = 10
 #: Deliveries per second that an estimate reckons with, if no pace is asked for.
 USUAL_PACE = 500
@@ -58,7 +60,7 @@ def preview(tenant: Tenant, selection: Selection, *, as_of: datetime | None = No
     values = {
         **selection.parameters(tenant.id, as_of or database_now()),
         "scan": SCAN,
-        "room": SCAN,
+        "room": ROOM,
     }
     until = time.monotonic() + BUDGET
     with _cut_short(found):

@@ -82,7 +82,7 @@ def test_a_preview_leaves_the_transactions_settings_alone(
     assert (found.total, found.exact, found.sample) == counted
 
 
-@patch.object(counting, "SCAN", 2)
+@patch.object(counting, "ROOM", 2)
 def test_retries_beyond_what_is_counted_are_at_least(tenant: Tenant, endpoint: Endpoint) -> None:
     for _ in range(3):
         make_open(make_event(tenant), endpoint, attempts=1)
