@@ -4,15 +4,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models.functions import Length
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST
 
 from deliveries.admin.filters import EventTypeFilter, SinceFilter
 from deliveries.admin.history import HistoryAdmin
 from deliveries.admin.showing import NOTHING, last_answer, link, moment, pre, table
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, EventUid
+from deliveries.payload_views import view_payload
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
+from endpoints.admin.pages import own_page
+from endpoints.admin.scope import actor
 from endpoints.models import Endpoint
+from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
 HEADS = (
@@ -30,11 +37,12 @@ class EventAdmin(HistoryAdmin):
         ids.ATTEMPT: lambda found: _of(Attempt, found),
         ids.TENANT: lambda found: {"tenant_id": found},
     }
+    change_form_template = "admin/deliveries/event/change_form.html"
     list_display = ["wire_id", "tenant", "event_type", "uid", "published_at"]
     list_filter = [SinceFilter, EventTypeFilter]
     fields = readonly_fields = (
         "wire_id", "tenant", "event_type", "uid", "channels", "published_at", "correlation_id",
-        "request_id", "traceparent", "payload_expires_at", "shown_payload", "deliveries",
+        "request_id", "traceparent", "payload_expires_at", "payload_size", "deliveries",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
@@ -51,10 +59,21 @@ class EventAdmin(HistoryAdmin):
         return moment(ids.timestamp(event.id))
 
     @admin.display(description="payload")
-    def shown_payload(self, event: Event) -> str:
-        if event.payload is None:
-            return "expired"
-        return pre(bytes(event.payload).decode(errors="replace"))
+    def payload_size(self, event: Event) -> str:
+        size = Event.objects.filter(id=event.id).values_list(Length("payload"), flat=True).first()
+        return "expired" if size is None else f"{size} bytes"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.payload))
+        own = path("<path:object_id>/payload/", view, name="deliveries_event_payload")
+        return [own, *super().get_urls()]
+
+    def payload(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show what was published; that somebody looked is in the audit log."""
+        event: Event = self.get_or_refuse(request, object_id, Capability.READ)
+        found = view_payload(event, actor(request))
+        shown = "It has expired." if found is None else pre(found.decode(errors="replace"))
+        return own_page(self, request, "Payload", row=event, shown=shown)
 
     @admin.display(description="deliveries")
     def deliveries(self, event: Event) -> str:

@@ -69,6 +69,7 @@ VIEWS: dict[str, tuple[int, int]] = {
     "deliveries_deadletter_discard": (REPLAY, REPLAY),
     "deliveries_deadletter_summary": (READ, READ),
     "deliveries_delivery_resend": (REPLAY, REPLAY),
+    "deliveries_event_payload": (NOBODY, READ),
     "deliveries_replay_act": (REPLAY, REPLAY),
     "endpoints_apikey_change": (OPERATE, NOBODY),
     "endpoints_apikey_delete": (NOBODY, NOBODY),
