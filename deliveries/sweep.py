@@ -4,12 +4,15 @@ Run by every delivery loop and by beat; an advisory lock lets one sweep at a tim
 third lost attempt of a delivery means is attempt.py's to say, what changes is record.py's.
 """
 
+import logging
 from typing import Any
 
 from deliveries import attempt, measuring, record
 from deliveries.outcome import Closed, LeasedDelivery, Outcome
 from webhooks_platform.lib import metrics
 from webhooks_platform.lib.database import Connection
+
+log = logging.getLogger(__name__)
 
 #: Leases handled by one sweep; a later one goes on.
 BATCH = 100
@@ -52,6 +55,13 @@ async def sweep(connection: Connection) -> int:
     measuring.count_recorded(outcomes, {outcome.delivery.id for outcome in outcomes})
     metrics.observe_sweep(len(outcomes))
     return len(outcomes)
+
+
+async def sweep_aloud(connection: Connection) -> bool:
+    """Sweep and log what was given back; False, for there is no hurry to do so again."""
+    if given_back := await sweep(connection):
+        log.warning("worker_lost deliveries=%d", given_back)
+    return False
 
 
 async def _sweep(connection: Connection) -> list[Outcome]:
