@@ -34,7 +34,7 @@ def _offer(lane: str, rows: str) -> str:
 # tenant's by its lanes. What short lanes leave is offered, twice over, to those that filled their
 # share. Then turns go round by endpoint inside a tenant and by tenant over all, so that a backlog
 # of one is not in the way of another. A claim changes no indexed column, which keeps it a heap-only
-# update.
+# update. Its rows are looked up by id whatever the planner thinks of the table: see RECORD.
 CLAIM = f"""
 WITH RECURSIVE moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 lane AS (
@@ -97,7 +97,7 @@ picked AS MATERIALIZED (
 claimed AS (
     UPDATE open_delivery d
     SET status = {DeliveryStatus.SENDING}, lease_id = %(lease)s, attempts = d.attempts + 1
-    FROM picked p WHERE d.id = p.id
+    FROM picked p WHERE d.id = ANY (ARRAY[p.id])
     RETURNING d.id, d.event_id, d.endpoint_id, d.tenant_id, d.attempts, d.charged, d.faults,
               d.lost, d.trigger, p.closed, p.version, p.tenant_version
 ),

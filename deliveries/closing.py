@@ -15,11 +15,15 @@ from deliveries.queries.paging import first_of_instant, last_of_instant
 from deliveries.replay_progress import COUNT_ENDED
 from endpoints.closing import Ending
 
+# Rows are locked in the order of their ids, as everywhere.
 # A re-opened delivery is again what it was before the manual attempt that is not made now.
 SETTLE = f"""
-WITH gone AS (
-    DELETE FROM open_delivery WHERE {{which}} AND lease_id IS NULL
-    RETURNING id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error,
+WITH waiting AS MATERIALIZED (
+    SELECT id FROM open_delivery WHERE {{which}} AND lease_id IS NULL ORDER BY id FOR UPDATE
+),
+gone AS (
+    DELETE FROM open_delivery d USING waiting w WHERE d.id = ANY (ARRAY[w.id])
+    RETURNING d.id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error,
               settled_as, replay_id, job_id
 ),
 ending AS (
@@ -39,10 +43,15 @@ OF_EVENT = SETTLE.format(which="id BETWEEN %(first)s AND %(last)s AND event_id =
 
 # The attempt under way is the last one: when it fails, its delivery is cancelled.
 LAST_ATTEMPT = f"""
-UPDATE open_delivery
+WITH sending AS MATERIALIZED (
+    SELECT id FROM open_delivery
+    WHERE id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s AND lease_id IS NOT NULL
+    ORDER BY id FOR UPDATE
+)
+UPDATE open_delivery d
 SET settled_as = coalesce(settled_as, {DeliveryStatus.CANCELLED}), scheduled_at = NULL,
     manual_requested = false
-WHERE id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s AND lease_id IS NOT NULL
+FROM sending s WHERE d.id = ANY (ARRAY[s.id])
 """
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import psycopg
 
 from deliveries import attempt, measuring
-from deliveries.claim import claim, extend, load_events
+from deliveries.claim import claim, load_events
 from deliveries.companion import Companion
+from deliveries.holding import Holding
 from deliveries.outcome import (
     Closed,
     EventContent,
@@ -27,7 +28,7 @@ from deliveries.outcome import (
 )
 from deliveries.record import Recorded
 from deliveries.recorder import Close, Recorder
-from deliveries.sweep import sweep
+from deliveries.sweep import sweep_aloud
 from deliveries.take_up import take_up
 from deliveries.target_cache import TargetCache
 from deliveries.transport import Transport
@@ -51,6 +52,8 @@ LEASE_MARGIN = 15.0
 #: less than the wait; below, a delivery goes out at once.
 GATHER = 0.004
 GATHER_FROM = 16
+#: Outcomes that wait to be written when the loop stops claiming.
+BEHIND = 2000
 #: Due times remembered; beyond that, LOOK finds them.
 DUE_TIMES = 10_000
 #: Seconds before the next try when the database cannot be reached.
@@ -82,12 +85,15 @@ class DeliveryLoop:
         self._claims = SteadyConnection("webhooks-claim")
         self._targets = TargetCache()
         self._recorder = Recorder(
-            lease=SEND_TIMEOUT_MAX + LEASE_MARGIN,
+            patience=SEND_TIMEOUT_MAX + LEASE_MARGIN,
             disable_after=options.disable_after,
             close=close,
             done=self._recorded,
         )
-        self._sweeper = Companion("sweep", _sweep, period=SWEEP)
+        self._holding = Holding(
+            self._recorder.lease_ids, send_timeout=options.send_timeout, margin=LEASE_MARGIN
+        )
+        self._sweeper = Companion("sweep", sweep_aloud, period=SWEEP)
         self._replayer = Companion(
             "replay", self._take_up, period=LOOK_FOR_REPLAYS, busy_period=TAKE_UP
         )
@@ -121,6 +127,7 @@ class DeliveryLoop:
         recording = asyncio.create_task(self._recorder.run(self._gather))
         companions = [
             asyncio.create_task(self._listen()),
+            asyncio.create_task(self._holding.run()),
             asyncio.create_task(self._sweeper.run()),
             asyncio.create_task(self._replayer.run()),
         ]
@@ -159,7 +166,7 @@ class DeliveryLoop:
 
     async def _claim_once(self) -> int:
         """Lease and start a batch; return its size, 0 as well when no slot is free."""
-        slots = self._options.in_flight - len(self._sends)
+        slots = self._free()
         if slots <= 0:
             return 0
         connection = await self._claims.get()
@@ -171,6 +178,11 @@ class DeliveryLoop:
         if batch:
             await self._start(connection, batch, leased_at)
         return len(batch)
+
+    def _free(self) -> int:
+        """Return how many more sends may be begun: none while recording is far behind."""
+        behind = self._recorder.waiting >= BEHIND
+        return 0 if behind else self._options.in_flight - len(self._sends)
 
     async def _start(
         self, connection: Connection, batch: Sequence[LeasedDelivery], leased_at: float
@@ -184,7 +196,8 @@ class DeliveryLoop:
         try:
             events = await load_events(connection, [d.event_id for d in open_ones])
             await self._targets.fill(connection, open_ones)
-            held = await self._hold(connection, open_ones)
+            longest = self._targets.longest_timeout(open_ones)
+            held = await self._holding.cover(connection, batch[0].lease_id, longest=longest)
         except Exception:
             self._give_back(open_ones)
             raise
@@ -196,13 +209,6 @@ class DeliveryLoop:
         for delivery in open_ones:
             self._begin(delivery, events.get(delivery.event_id))
         metrics.set_in_flight(len(self._sends))
-
-    async def _hold(self, connection: Connection, batch: Sequence[LeasedDelivery]) -> bool:
-        """Make the batch's lease outlive its longest send; False if it was taken back."""
-        longest = self._targets.longest_timeout(batch)
-        if longest <= self._options.send_timeout:
-            return True
-        return await extend(connection, batch[0].lease_id, seconds=longest + LEASE_MARGIN)
 
     def _give_back(self, batch: Sequence[LeasedDelivery]) -> None:
         for delivery in batch:
@@ -246,6 +252,9 @@ class DeliveryLoop:
                 heapq.heappush(self._due_times, now + max(0.0, outcome.delay))
         measuring.count_recorded(batch, recorded.delivery_ids)
         metrics.set_in_flight(len(self._sends))
+        if self._recorder.waiting >= BEHIND:
+            # The loop may have stopped claiming for that.
+            self._work.set()
         stale = len(batch) - len(recorded.delivery_ids)
         if stale:
             log.warning("stale_outcomes count=%d", stale)
@@ -279,7 +288,7 @@ class DeliveryLoop:
         """Take wake-up tokens, but only while slots are free: another loop may be idle."""
         while True:
             try:
-                if len(self._sends) >= self._options.in_flight:
+                if self._free() <= 0:
                     await asyncio.sleep(0.05)
                 elif token := await self._waker.wait(1.0):
                     self.poke()
@@ -288,9 +297,3 @@ class DeliveryLoop:
             except Exception:
                 log.exception("listening_failed")
                 await asyncio.sleep(BACKOFF)
-
-
-async def _sweep(connection: Connection) -> bool:
-    if given_back := await sweep(connection):
-        log.warning("worker_lost deliveries=%d", given_back)
-    return False

@@ -21,6 +21,11 @@ from webhooks_platform.lib.database import Connection
 # A delivery that stays open must not outlive its endpoint. `receiving` locks the endpoints of such
 # deliveries: a transaction that disables or deletes one finishes first and is seen here, or waits
 # and then finds the delivery in the queue.
+#
+# Deliveries are locked in the order of their ids, as everywhere, and endpoints before them. How
+# each is found does not depend on what the planner thinks of the tables, which were empty when
+# it looked: LATERAL with FOR UPDATE, and `= ANY (ARRAY[…])`, can only be a look-up by id for each
+# outcome, never a pass over the table (docs/adr/0021); num_nulls keeps out partial indexes.
 RECORD = f"""
 WITH o AS (
     SELECT * FROM unnest(
@@ -46,10 +51,11 @@ held AS MATERIALIZED (
            (o.verdict = {Verdict.DEAD} OR o.verdict = {Verdict.RETRY} AND o.charged)
                AND (d.settled_as IS NOT NULL
                     OR d.trigger = {Trigger.MANUAL} AND d.scheduled_at IS NOT NULL) AS resumes,
-           coalesce(r.deleted, false) AS deleted, coalesce(r.disabled, false) AS disabled
-    FROM o JOIN open_delivery d ON d.id = o.delivery AND d.lease_id = o.lease
-    LEFT JOIN receiving r ON r.id = d.endpoint_id
-    FOR UPDATE OF d
+           o.deleted, o.disabled
+    FROM (SELECT o.*, coalesce(r.deleted, false) AS deleted, coalesce(r.disabled, false) AS disabled
+          FROM o LEFT JOIN receiving r ON r.id = o.endpoint ORDER BY o.delivery) o
+    CROSS JOIN LATERAL (
+        SELECT * FROM open_delivery WHERE id = o.delivery AND lease_id = o.lease FOR UPDATE) d
 ),
 judged AS MATERIALIZED (
     SELECT *, settles IS NULL OR manual_requested AS stays,
@@ -98,10 +104,10 @@ again AS (
         replay_id = CASE WHEN n.resumes AND NOT n.manual_requested THEN NULL ELSE d.replay_id END,
         job_id = CASE WHEN n.settles IS NULL THEN d.job_id END,
         manual_requested = false
-    FROM next_step n WHERE d.id = n.id AND n.stays
+    FROM next_step n WHERE d.id = ANY (ARRAY[n.id]) AND n.stays
 ),
 gone AS (
-    DELETE FROM open_delivery d USING next_step n WHERE d.id = n.id AND NOT n.stays
+    DELETE FROM open_delivery d USING next_step n WHERE d.id = ANY (ARRAY[n.id]) AND NOT n.stays
 ),
 settled AS (
     INSERT INTO settled_delivery (id, event_id, endpoint_id, tenant_id, status, attempts,
@@ -132,7 +138,8 @@ decided AS (
     SET decision = 'replayed', decided_at = clock_timestamp(), decided_by = r.created_by,
         note = nullif(r.note, ''), replay_id = r.id
     FROM next_step n JOIN replay r ON r.id = n.replay_id
-    WHERE l.delivery_id = n.id AND l.decision IS NULL AND n.verdict = {Verdict.DELIVERED}
+    WHERE l.delivery_id = ANY (ARRAY[n.id]) AND num_nulls(l.decision) = 1
+      AND n.verdict = {Verdict.DELIVERED}
 ),
 ending AS (
     SELECT replay_id AS id, verdict = {Verdict.DELIVERED} AS delivered FROM next_step
@@ -142,10 +149,15 @@ ending AS (
     WHERE job_id IS NOT NULL AND settles IS NOT NULL
 ),
 {COUNT_ENDED.strip()},
+recovering AS MATERIALIZED (
+    SELECT endpoint_id FROM endpoint_health
+    WHERE (first_exhausted_at IS NOT NULL OR consecutive_stalls > 0)
+      AND endpoint_id IN (SELECT endpoint_id FROM judged WHERE verdict = {Verdict.DELIVERED})
+    ORDER BY endpoint_id FOR NO KEY UPDATE
+),
 recovered AS (
     UPDATE endpoint_health h SET first_exhausted_at = NULL, consecutive_stalls = 0
-    WHERE (h.first_exhausted_at IS NOT NULL OR h.consecutive_stalls > 0)
-      AND h.endpoint_id IN (SELECT endpoint_id FROM judged WHERE verdict = {Verdict.DELIVERED})
+    FROM recovering r WHERE h.endpoint_id = r.endpoint_id
 )
 SELECT id, settles IS NOT DISTINCT FROM {DeliveryStatus.DEAD} AND NOT resumes FROM next_step
 """

@@ -20,6 +20,8 @@ REOPENED = f"""
      FROM endpoint_health h WHERE h.endpoint_id = %(endpoint)s
        AND h.paused_until > clock_timestamp() AND h.consecutive_stalls > 0) AS next_attempt_at
 """
+# Open deliveries are locked in the order of their ids, as everywhere. Rows are looked up one by
+# one, whatever the planner thinks of the tables: see RECORD in record.py.
 REOPEN = f"""
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(%(deliveries)s::uuid[], %(events)s::uuid[]) AS w(id, event_id)
@@ -29,6 +31,10 @@ settled AS (
     WHERE id = ANY (%(deliveries)s) AND id >= %(lowest_id)s AND id <= %(highest_id)s
     RETURNING id, event_id, endpoint_id, tenant_id, attempts, last_status_code, last_error
 ),
+waiting AS MATERIALIZED (
+    SELECT o.id FROM (SELECT id FROM wanted ORDER BY id) w CROSS JOIN LATERAL (
+        SELECT id FROM open_delivery WHERE id = w.id AND job_id IS NULL FOR UPDATE) o
+),
 adopted AS (
     UPDATE open_delivery o
     SET job_id = %(job)s, settled_as = NULL,
@@ -37,7 +43,7 @@ adopted AS (
                                ELSE o.next_attempt_at END,
         trigger = CASE WHEN o.lease_id IS NULL THEN {Trigger.MANUAL} ELSE o.trigger END,
         charged = CASE WHEN o.lease_id IS NULL THEN 0 ELSE o.charged END, wait = {Wait.SCHEDULE}
-    WHERE o.id = ANY (%(deliveries)s) AND o.job_id IS NULL
+    FROM waiting w WHERE o.id = ANY (ARRAY[w.id])
     RETURNING o.id
 ),
 opened AS (
@@ -54,11 +60,10 @@ opened AS (
 ),
 taken AS MATERIALIZED (SELECT id FROM opened UNION ALL SELECT id FROM adopted),
 decided AS (
-    UPDATE dead_letter
+    UPDATE dead_letter l
     SET decision = '{DeadLetter.Decision.REPLAYED}', decided_at = clock_timestamp(),
         decided_by = %(by)s, note = nullif(%(note)s, ''), replay_id = %(job)s
-    WHERE delivery_id = ANY (%(deliveries)s) AND decision IS NULL
-      AND delivery_id IN (SELECT id FROM taken)
+    FROM taken WHERE l.delivery_id = ANY (ARRAY[taken.id]) AND num_nulls(l.decision) = 1
 )
 SELECT count(*) FROM taken
 """

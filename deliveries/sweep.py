@@ -4,12 +4,15 @@ Run by every delivery loop and by beat; an advisory lock lets one sweep at a tim
 third lost attempt of a delivery means is attempt.py's to say, what changes is record.py's.
 """
 
+import logging
 from typing import Any
 
 from deliveries import attempt, measuring, record
 from deliveries.outcome import Closed, LeasedDelivery, Outcome
 from webhooks_platform.lib import metrics
 from webhooks_platform.lib.database import Connection
+
+log = logging.getLogger(__name__)
 
 #: Leases handled by one sweep; a later one goes on.
 BATCH = 100
@@ -20,14 +23,22 @@ SELECT id FROM lease WHERE expires_at < clock_timestamp()
 ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
-# Waits for a row that is being recorded at this moment; its outcome then stands.
+# Leaves a row that is being recorded at this moment: its outcome stands, or is swept later.
 ABANDONED = """
 SELECT d.id, d.event_id, d.endpoint_id, d.tenant_id, d.lease_id, d.attempts, d.charged, d.faults,
        d.lost, d.trigger, e.url, t.organization_id,
        (SELECT event_type FROM event WHERE event.id = d.event_id)
-FROM lease l JOIN open_delivery d ON d.id = ANY(l.delivery_ids) AND d.lease_id = l.id
+FROM lease l CROSS JOIN LATERAL unnest(l.delivery_ids) AS leased(id)
+CROSS JOIN LATERAL (SELECT * FROM open_delivery WHERE id = leased.id AND lease_id = l.id
+                    FOR UPDATE SKIP LOCKED) d
 JOIN endpoint e ON e.id = d.endpoint_id JOIN tenant t ON t.id = e.tenant_id
-WHERE l.id = ANY(%s) FOR UPDATE OF d
+WHERE l.id = ANY(%s)
+"""
+# What was left keeps its lease, for a later sweep.
+ENDED = """
+DELETE FROM lease l WHERE l.id = ANY(%s) AND NOT EXISTS (
+    SELECT FROM unnest(l.delivery_ids) AS leased(id) CROSS JOIN LATERAL (
+        SELECT FROM open_delivery WHERE id = leased.id AND lease_id = l.id OFFSET 0) held)
 """
 
 
@@ -46,6 +57,13 @@ async def sweep(connection: Connection) -> int:
     return len(outcomes)
 
 
+async def sweep_aloud(connection: Connection) -> bool:
+    """Sweep and log what was given back; False, for there is no hurry to do so again."""
+    if given_back := await sweep(connection):
+        log.warning("worker_lost deliveries=%d", given_back)
+    return False
+
+
 async def _sweep(connection: Connection) -> list[Outcome]:
     async with connection.transaction():
         (free,) = await _row(connection, LOCK)
@@ -60,7 +78,7 @@ async def _sweep(connection: Connection) -> list[Outcome]:
         if outcomes:
             # No endpoint is at fault, so none is disabled for it, however long ago.
             await record.record(connection, outcomes, disable_after=0)
-        await connection.execute("DELETE FROM lease WHERE id = ANY(%s)", [leases])
+        await connection.execute(ENDED, [leases])
     return outcomes
 
 

@@ -35,10 +35,9 @@ ROUND = 0.25
 RUNNING = f"""
 SELECT id FROM replay WHERE state = '{Replay.State.RUNNING}' AND NOT taken_up ORDER BY id LIMIT 100
 """
-# Planned while the queue is empty, a probe per row would read the whole table when it fills.
 LOCK = b"""
 SELECT pg_try_advisory_xact_lock(hashtextextended(%s::text, 0)),
-       set_config('lock_timeout', '500ms', true), set_config('enable_seqscan', 'off', true)
+       set_config('lock_timeout', '500ms', true)
 """
 # Not locked: recording updates the row, and a portion updates it last, as everybody does.
 JOB = f"""

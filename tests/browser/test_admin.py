@@ -122,5 +122,6 @@ def test_hostile_text_stays_text(as_user: SignIn, stage: Stage) -> None:
             page.click("#result_list tbody th a")
         page.goto("/admin/deliveries/event/?q=" + str(sent["id"]))
         page.click("#result_list tbody th a")
+        page.click("input[value='Show payload']")
         expect(page.locator("pre").first).to_contain_text("<img src=x onerror=alert(1)>")
     assert dialogs == []

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from deliveries import drain
+from deliveries import drain, holding
 from deliveries.claim import extend
 from deliveries.models import Attempt, DeliveryStatus, Lease, OpenDelivery, SettledDelivery
 from endpoints import rotation
@@ -66,7 +66,7 @@ def test_nothing_is_sent_on_a_lease_that_cannot_be_extended(
         await asyncio.to_thread(rows.without_leases)
         return await extend(*arguments, **options)
 
-    monkeypatch.setattr(drain, "extend", extended)
+    monkeypatch.setattr(holding, "extend", extended)
     with running() as receiver:
         tenant = rows.tenant()
         endpoint = rows.endpoint(tenant, url=receiver.url, policy={"sendTimeout": 10})

@@ -1,0 +1,110 @@
+"""Plans made while a table was empty are still good when it is full.
+
+They outlive the emptiness by minutes: what is prepared is planned anew only after an ANALYZE, and
+a table whose statistics say that it has no rows is planned so, however many it has.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from deliveries.claim import CLAIM
+from deliveries.outcome import Closed, LeasedDelivery
+from deliveries.record import RECORD, _columns
+from deliveries.reopening import REOPEN, reopening
+from deliveries.sweep import ABANDONED, ENDED
+from tests import rows
+from tests.integration.deliveries.leasing import delivered, with_connection
+from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import Connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TABLES = ("open_delivery", "dead_letter")
+Values = dict[str, Any] | Sequence[Any]
+
+
+def record_values() -> Values:
+    leased = LeasedDelivery(
+        id=ids.new(), event_id=ids.new(), endpoint_id=ids.new(), tenant_id=ids.new(),
+        lease_id=ids.new(), number=1, charged=0, faults=0, lost=0, trigger=0, closed=Closed.NO,
+        version=(0, 0),
+    )  # fmt: skip
+    return _columns([delivered(leased)])
+
+
+def claim_values() -> Values:
+    return {"slots": 256, "seconds": 20.0, "lease": ids.new(), "at_once": ids.EPOCH}
+
+
+def reopen_values() -> Values:
+    return reopening(
+        job=ids.new(), tenant=ids.new(), endpoint=ids.new(), deliveries=[ids.new()],
+        events=[ids.new()], decided_by="", note="",
+    )  # fmt: skip
+
+
+def lease_values() -> Values:
+    return [[ids.new()]]
+
+
+@pytest.fixture(params=["no pages", "pages without rows"])
+def empty(request: pytest.FixtureRequest) -> None:
+    if request.param == "pages without rows":
+        tenant = rows.tenant()
+        rows.open_delivery(rows.event(tenant), rows.endpoint(tenant))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM open_delivery")
+        cursor.execute("VACUUM (ANALYZE, TRUNCATE FALSE) open_delivery, dead_letter")
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        pytest.param(CLAIM, claim_values, id="claim"),
+        pytest.param(RECORD, record_values, id="record"),
+        pytest.param(ABANDONED, lease_values, id="abandoned"),
+        pytest.param(ENDED, lease_values, id="ended"),
+        pytest.param(REOPEN, reopen_values, id="reopen"),
+    ],
+)
+def test_rows_are_looked_up_by_index(
+    empty: None, statement: str, values: Callable[[], Values]
+) -> None:
+    scans = list(passes(generic_plan(statement, values())))
+
+    assert [scan for scan in scans if scan["Relation Name"] in TABLES] == []
+
+
+def generic_plan(statement: str, values: Values) -> dict[str, Any]:
+    """Return the plan that a connection of the delivery loop keeps."""
+
+    async def explained(own: Connection) -> dict[str, Any]:
+        await own.execute(statement, values, prepare=True)
+        await own.execute("SET plan_cache_mode = force_generic_plan")
+        row = await (await own.execute(PREPARED)).fetchone()
+        assert row is not None
+        (name, count) = row
+        nulls = ", ".join(["NULL"] * count)
+        explain = f"EXPLAIN (FORMAT JSON) EXECUTE {name} ({nulls})".encode()
+        answer = await (await own.execute(explain)).fetchone()
+        assert answer is not None
+        plan: dict[str, Any] = answer[0][0]["Plan"]
+        return plan
+
+    return with_connection(explained)
+
+
+PREPARED = """
+SELECT name, cardinality(parameter_types) FROM pg_prepared_statements ORDER BY prepare_time LIMIT 1
+"""
+
+
+def passes(plan: dict[str, Any], *, first_only: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the scans that go through a whole table or index, but for those that stop at once."""
+    bounded = first_only or "Index Cond" in plan or plan["Node Type"] == "Bitmap Heap Scan"
+    if "Relation Name" in plan and plan["Node Type"] != "ModifyTable" and not bounded:
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from passes(part, first_only=plan["Node Type"] == "Limit")
