@@ -25,6 +25,11 @@ _HELD = """
 SELECT coalesce(array_agg(DISTINCT lease_id), '{}'), count(*)
 FROM open_delivery WHERE lease_id IS NOT NULL
 """
+# A server process goes on with its statement when its client is dead: a claim may still commit.
+_CLAIMING = """
+SELECT coalesce(array_agg(pid), '{}') FROM pg_stat_activity
+WHERE application_name = 'webhooks-claim' AND datname = current_database()
+"""
 _EXPIRE = "UPDATE lease SET expires_at = clock_timestamp() WHERE id = ANY(%s)"
 
 
@@ -86,10 +91,16 @@ def _round(
     before = receiver.requests
     platform.publish(events)
     wait_for("open sends", lambda: receiver.requests - before >= events / 2, within=30)
+    claiming = set(platform.query(_CLAIMING)[0][0])
     for pid in deaths():
         os.kill(pid, signal.SIGKILL)
     died = time.monotonic()
     receiver.delay = 0.0
+    wait_for(
+        "the end of the dead claims",
+        lambda: claiming.isdisjoint(platform.query(_CLAIMING)[0][0]),
+        within=10,
+    )
     leases, held = platform.query(_HELD)[0]
     if restart is not None:
         restart.stop(within=1)
