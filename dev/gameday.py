@@ -39,7 +39,7 @@ DRILLS = {
     "keys": Drill(rotation.keys, 10_000, 300),
     "midnight": Drill(database.midnight, 1000, 100),
     "history": Drill(history.history, 1_000_000, 5_000, history.history_short),
-    "replay": Drill(replays.replay, 10_000, 400),
+    "replay": Drill(replays.replay, 10_000, 240, replays.replay_short),
     "metrics": Drill(figures.metrics, 10_000, 300),
     "lists": Drill(figures.lists, 1_000_000, 5_000),
     "postgres-restart": Drill(database.postgres_restart, 5, 1),

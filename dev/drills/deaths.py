@@ -28,7 +28,7 @@ FROM open_delivery WHERE lease_id IS NOT NULL
 # A server process goes on with its statement when its client is dead: a claim may still commit.
 _CLAIMING = """
 SELECT coalesce(array_agg(pid), '{}') FROM pg_stat_activity
-WHERE application_name = 'webhooks-claim' AND datname = current_database()
+WHERE application_name = 'webhooks-claim' AND state = 'active' AND datname = current_database()
 """
 _EXPIRE = "UPDATE lease SET expires_at = clock_timestamp() WHERE id = ANY(%s)"
 
@@ -91,16 +91,9 @@ def _round(
     before = receiver.requests
     platform.publish(events)
     wait_for("open sends", lambda: receiver.requests - before >= events / 2, within=30)
-    claiming = set(platform.query(_CLAIMING)[0][0])
-    for pid in deaths():
-        os.kill(pid, signal.SIGKILL)
+    kill_claimers(platform, deaths())
     died = time.monotonic()
     receiver.delay = 0.0
-    wait_for(
-        "the end of the dead claims",
-        lambda: claiming.isdisjoint(platform.query(_CLAIMING)[0][0]),
-        within=10,
-    )
     leases, held = platform.query(_HELD)[0]
     if restart is not None:
         restart.stop(within=1)
@@ -110,6 +103,19 @@ def _round(
         platform.query(_EXPIRE, leases)
     platform.wait_settled(within=90)
     return held, time.monotonic() - died
+
+
+def kill_claimers(platform: Platform, pids: list[int]) -> None:
+    """SIGKILL processes; return when no claim that they had begun can commit any more."""
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    claiming = set(platform.query(_CLAIMING)[0][0])
+
+    def over() -> bool:
+        claiming.intersection_update(platform.query(_CLAIMING)[0][0])
+        return not claiming
+
+    wait_for("end of the dead's claims", over, within=10)
 
 
 def held_leases(platform: Platform) -> int:

@@ -1,9 +1,6 @@
 """A drill about replay jobs: every process is killed midway, and the job goes on by itself."""
 
-import os
-import signal
-
-from dev.drills.deaths import held_leases
+from dev.drills.deaths import held_leases, kill_claimers
 from dev.drills.rig import Check, Platform, Rig, wait_for
 from dev.guardian import members_of
 
@@ -11,14 +8,26 @@ from dev.guardian import members_of
 _SETTINGS = {"WEBHOOKS_RETRY_SCHEDULE": "", "WEBHOOKS_SEND_TIMEOUT": "3"}
 #: The receiver ponders, so that sends are open when their worker dies.
 _DELAY = 0.1
+#: Deliveries per second of a short replay, which would else be over before anybody can be killed.
+_PACE = 50
+_SLOW = 0.5
 
 
 def replay(rig: Rig, letters: int) -> list[Check]:
     """A replay of dead letters, with worker, beat and API killed midway: each event once."""
+    return _replay(rig, letters, delay=_DELAY, pace=None)
+
+
+def replay_short(rig: Rig, letters: int) -> list[Check]:
+    """As `replay`, paced."""
+    return _replay(rig, letters, delay=_SLOW, pace=_PACE)
+
+
+def _replay(rig: Rig, letters: int, *, delay: float, pace: int | None) -> list[Check]:
     with rig.platform(_SETTINGS, workers=2, beats=1) as platform:
         _make_letters(platform, letters)
-        platform.receiver.delay = _DELAY
-        _start(platform)
+        platform.receiver.delay = delay
+        _start(platform, pace)
         in_flight = _kill_all(platform, letters)
         wait_for("end of the replay", lambda: _state(platform)[0] != "running", within=180)
         state, total, delivered, failed, queued = _state(platform)
@@ -43,9 +52,10 @@ def _make_letters(platform: Platform, letters: int) -> None:
     platform.receiver.failing_every = 0
 
 
-def _start(platform: Platform) -> None:
+def _start(platform: Platform, pace: int | None) -> None:
+    job = {"note": "drill", "ratePerSecond": pace}
     with platform.client() as client:
-        answer = client.post(f"/api/v1/app/{platform.app}/replay", json={"note": "drill"})
+        answer = client.post(f"/api/v1/app/{platform.app}/replay", json=job)
     answer.raise_for_status()
 
 
@@ -56,8 +66,7 @@ def _kill_all(platform: Platform, letters: int) -> int:
     held = 0
     for number, process in enumerate(victims, start=1):
         _wait_for_share(platform, letters * number // (len(victims) + 1))
-        for pid in members_of([process.pid]):
-            os.kill(pid, signal.SIGKILL)
+        kill_claimers(platform, members_of([process.pid]))
         if process in services.workers:
             # What the other worker had leased is counted too: an upper bound.
             held += held_leases(platform)
