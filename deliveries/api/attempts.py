@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 from deliveries import expunge
 from deliveries.api import schemas, wire_status
 from deliveries.api.lookups import get_attempt, get_event, tenant_of
-from deliveries.api.parameters import read_attempt_filter, read_page
+from deliveries.api.pages import read_page, shown_page
+from deliveries.api.parameters import read_attempt_filter
 from deliveries.models import Attempt
 from deliveries.queries import attempts
 from deliveries.queries.paging import Page
@@ -19,7 +20,7 @@ from endpoints.api.acting import actor
 from endpoints.api.scoping import get_endpoint
 from endpoints.models import Tenant
 from webhooks_platform.api.bounded_reads import bounded
-from webhooks_platform.api.pagination import id_key, page_of
+from webhooks_platform.api.pagination import id_key
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.ATTEMPT)
@@ -132,4 +133,4 @@ def _of_message(tenant: Tenant, msg_id: str, endpoint_id: str | None, query: Que
 
 def _answer(page: Page[Attempt], *, with_response: bool) -> Response:
     shown = [attempt_out(attempt, with_response=with_response) for attempt in page.rows]
-    return Response(page_of(page.rows, KEY, done=page.done).body(shown))
+    return Response(shown_page(page, KEY).body(shown))

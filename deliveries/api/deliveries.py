@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from deliveries import replay
 from deliveries.api import event_out, schemas, wire_status
 from deliveries.api.lookups import get_event, tenant_of
-from deliveries.api.parameters import read_event_filter, read_page, read_status, with_content
+from deliveries.api.pages import read_page, shown_page
+from deliveries.api.parameters import read_event_filter, read_status, with_content
 from deliveries.api.refusing import refusals
 from deliveries.models import Delivery
 from deliveries.queries import deliveries, events
@@ -22,7 +23,7 @@ from endpoints.api.scoping import get_endpoint
 from endpoints.api.serializers.endpoints import EndpointOut
 from endpoints.models import Endpoint
 from webhooks_platform.api.bounded_reads import bounded
-from webhooks_platform.api.pagination import id_key, page_of, paginate
+from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
 BY_EVENT = id_key(ids.EVENT, "event_id")
@@ -61,7 +62,7 @@ class AttemptedMessages(APIView):
             wanted=read_event_filter(query),
         )
         shown = _messages(page.rows, with_payload=with_content(query))
-        return Response(page_of(page.rows, BY_EVENT, done=page.done).body(shown))
+        return Response(shown_page(page, BY_EVENT).body(shown))
 
 
 def _messages(rows: list[Delivery], *, with_payload: bool) -> list[Any]:

@@ -8,11 +8,12 @@ from rest_framework.views import APIView
 from deliveries import expunge
 from deliveries.api import event_out, schemas
 from deliveries.api.lookups import get_event, tenant_of
-from deliveries.api.parameters import read_event_filter, read_page, with_content
+from deliveries.api.pages import read_page, shown_page
+from deliveries.api.parameters import read_event_filter, with_content
 from deliveries.queries import events
 from endpoints.api.acting import actor
 from webhooks_platform.api.bounded_reads import bounded
-from webhooks_platform.api.pagination import id_key, page_of
+from webhooks_platform.api.pagination import id_key
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.EVENT)
@@ -39,7 +40,7 @@ class Messages(APIView):
             with_payload=with_payload,
         )
         shown = [event_out.shown(event, with_payload=with_payload) for event in found.rows]
-        return Response(page_of(found.rows, KEY, done=found.done).body(shown))
+        return Response(shown_page(found, KEY).body(shown))
 
 
 class Message(APIView):

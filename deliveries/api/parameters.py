@@ -2,51 +2,25 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import QueryDict
-from django.utils import timezone
 
 from deliveries.api.wire_status import WireStatus
 from deliveries.models import DeadLetter
 from deliveries.queries.attempts import AttemptFilter
 from deliveries.queries.dead_letters import ALL, OPEN, LetterFilter
 from deliveries.queries.events import EventFilter
-from deliveries.queries.paging import Window, window
 from endpoints.api.acting import flag
-from endpoints.api.between import read_time
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.models import Tenant
 from webhooks_platform.api.errors import FieldError
-from webhooks_platform.api.pagination import Key, read_position
 from webhooks_platform.lib import ids
 
 NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 # `event_types=a,b`, `event_types[]=a&event_types[]=b` and `event_types[0]=a` mean the same.
 LISTED = re.compile(r"\[\d*\]$")
 STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Which page of a list that is limited in time."""
-
-    span: Window
-    limit: int
-
-
-def read_page(query: QueryDict, key: Key) -> Slice:
-    """Read `limit`, `iterator`, `before` and `after`."""
-    position = read_position(query, key, "descending", fixed_order=True)
-    span = window(
-        now=timezone.now(),
-        before=read_time(query, "before"),
-        after=read_time(query, "after"),
-        cursor=position.after,
-        backwards=position.backwards,
-    )
-    return Slice(span, position.limit)
 
 
 def with_content(query: QueryDict) -> bool:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from deliveries.models import Attempt, Event
 from deliveries.queries.events import EventFilter, of_wanted
-from deliveries.queries.paging import Page, Window, take
+from deliveries.queries.paging import Page, Window, sift, take
 from webhooks_platform.lib import ids
 
 # An attempt's id is made on another machine than its event's, whose clock may be behind.
@@ -25,14 +26,19 @@ class AttemptFilter:
     with_response: bool = True
     events: EventFilter = field(default_factory=EventFilter)
 
+    def __bool__(self) -> bool:
+        """Tell whether an attempt may be left out."""
+        return self.succeeded is not None or self.status_code_class is not None or bool(self.events)
+
 
 def of_endpoint(
     tenant_id: UUID, endpoint_id: UUID, span: Window, wanted: AttemptFilter, *, limit: int
 ) -> Page[Attempt]:
     """Return the attempts made at an endpoint, newest first."""
     rows = Attempt.objects.filter(tenant_id=tenant_id, endpoint_id=endpoint_id)
-    rows = of_wanted(_narrowed(rows, wanted), wanted.events)
-    return take(rows, span, limit=limit)
+    if not wanted:
+        return take(_columns(rows, wanted), span, limit=limit)
+    return sift(_columns(rows, wanted), partial(_of_all, wanted), span, limit=limit)
 
 
 def of_event(
@@ -46,7 +52,7 @@ def of_event(
     """Return the attempts to deliver an event, to one endpoint or to all, newest first."""
     if not wanted.events.admits(event):
         return Page([], done=True)
-    rows = _narrowed(_since(event), wanted)
+    rows = _narrowed(wanted, _columns(_since(event), wanted))
     if endpoint_id is not None:
         rows = rows.filter(endpoint_id=endpoint_id)
     return take(rows, span, limit=limit)
@@ -75,10 +81,18 @@ def _earliest(event_id: UUID) -> UUID:
     return ids.first_at(max(when - CLOCK_SKEW, ids.EPOCH))
 
 
-def _narrowed(rows: QuerySet[Attempt], wanted: AttemptFilter) -> QuerySet[Attempt]:
+def _of_all(wanted: AttemptFilter, rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    return of_wanted(_narrowed(wanted, rows), wanted.events)
+
+
+def _narrowed(wanted: AttemptFilter, rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
     if wanted.succeeded is not None:
         rows = rows.filter(error_kind__isnull=wanted.succeeded)
     if wanted.status_code_class is not None:
         lowest = wanted.status_code_class
         rows = rows.filter(status_code__gte=lowest, status_code__lt=lowest + 100)
+    return rows
+
+
+def _columns(rows: QuerySet[Attempt], wanted: AttemptFilter) -> QuerySet[Attempt]:
     return rows if wanted.with_response else rows.defer("response")

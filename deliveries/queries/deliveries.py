@@ -12,7 +12,13 @@ from django.db.models import QuerySet
 
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.queries.events import EventFilter, of_wanted
-from deliveries.queries.paging import Page, Window, cut, first_of_instant, last_of_instant
+from deliveries.queries.paging import (
+    Page,
+    Window,
+    first_of_instant,
+    in_looks,
+    last_of_instant,
+)
 
 
 def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
@@ -52,15 +58,32 @@ def attempted_of_endpoint(
     The window is one of event ids. Deliveries to one endpoint are sorted by event id, also
     those of one millisecond, whose own ids are in no order.
     """
-    rows = Delivery.objects.filter(
-        tenant_id=tenant_id, endpoint_id=endpoint_id, last_status_code__isnull=False
-    )
+    rows = Delivery.objects.filter(tenant_id=tenant_id, endpoint_id=endpoint_id)
+    attempted = rows.filter(last_status_code__isnull=False)
     if statuses is not None:
-        rows = rows.filter(status__in=statuses)
-    rows = _in_window(of_wanted(rows, wanted), span)
-    found = _whole_instants(rows, span, limit + 1)
+        attempted = attempted.filter(status__in=statuses)
+    attempted = of_wanted(attempted, wanted)
+    return in_looks(
+        span,
+        edge=lambda part, size: _edge(rows, part, size),
+        read=lambda part, count: _read(attempted, part, count),
+        limit=limit,
+    )
+
+
+def _edge(rows: QuerySet[Delivery], span: Window, size: int) -> UUID | None:
+    """Return the outermost event id of the instant in which a look ends, or None in the last."""
+    ordered = _in_window(rows, span).order_by("id" if span.from_low else "-id")
+    row = ordered.values_list("id", flat=True)[size - 1 : size]
+    if not row:
+        return None
+    return last_of_instant(row[0]) if span.from_low else first_of_instant(row[0])
+
+
+def _read(rows: QuerySet[Delivery], span: Window, wanted: int) -> list[Delivery]:
+    found = _whole_instants(_in_window(rows, span), span, wanted)
     found.sort(key=lambda delivery: delivery.event_id, reverse=not span.from_low)
-    return cut(found[: limit + 1], span, limit=limit)
+    return found[:wanted]
 
 
 def _in_window(rows: QuerySet[Delivery], span: Window) -> QuerySet[Delivery]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar, cast
 from uuid import UUID
 
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 
 from deliveries.models import Event, EventUid
-from deliveries.queries.paging import Page, Window, take
+from deliveries.queries.paging import Page, Window, sift, take
 from webhooks_platform.lib import ids
 
 Row = TypeVar("Row", bound=Model)
@@ -36,11 +37,17 @@ def listed(
 ) -> Page[Event]:
     """Return a tenant's events, newest first."""
     rows = _columns(Event.objects.filter(tenant_id=tenant_id), with_payload)
+    if not wanted:
+        return take(rows, span, limit=limit)
+    return sift(rows, partial(_narrowed, wanted), span, limit=limit)
+
+
+def _narrowed(wanted: EventFilter, rows: QuerySet[Event]) -> QuerySet[Event]:
     if wanted.event_types:
         rows = rows.filter(event_type__in=wanted.event_types)
     if wanted.channel is not None:
         rows = rows.filter(channels__contains=[wanted.channel])
-    return take(rows, span, limit=limit)
+    return rows
 
 
 def find(tenant_id: UUID, id_or_uid: str, *, with_payload: bool = False) -> Event | None:

@@ -1,6 +1,8 @@
 """Pages of rows that are sorted by UUIDv7: which ids a page may hold, and from which side."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -13,6 +15,10 @@ from webhooks_platform.lib import ids
 SPAN = timedelta(days=90)
 # Ids made by a machine whose clock is ahead are still listed.
 CLOCK_SKEW = timedelta(hours=1)
+#: Rows that a filter is tried on between two looks at the clock.
+LOOK = 1000
+#: Seconds for which a filter that few rows pass is tried; then the page ends, short of rows.
+PATIENCE = 0.015
 _BEFORE_THE_EPOCH = UUID(int=0)
 _SHIFT = 80
 _TAIL = (1 << _SHIFT) - 1
@@ -29,6 +35,16 @@ class Window:
     high: UUID
     from_low: bool
 
+    def until(self, edge: UUID) -> "Window":
+        """Return the part from where a page begins to `edge`, which belongs to it."""
+        if self.from_low:
+            return replace(self, high=UUID(int=edge.int + 1))
+        return replace(self, low=UUID(int=edge.int - 1))
+
+    def beyond(self, edge: UUID) -> "Window":
+        """Return the part that follows `edge`."""
+        return replace(self, low=edge) if self.from_low else replace(self, high=edge)
+
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
@@ -36,6 +52,9 @@ class Page(Generic[Row]):
 
     rows: list[Row]
     done: bool
+    #: The last id that was looked at, when that and not the last row is where to go on.
+    reached: UUID | None = None
+    from_low: bool = False
 
 
 def window(
@@ -73,9 +92,68 @@ def _limited(low: UUID, high: UUID, from_low: bool) -> Window:
 
 def take(rows: QuerySet[Row], span: Window, *, limit: int) -> Page[Row]:
     """Return one page of the rows whose id lies in the window."""
+    return cut(_first_rows(rows, span, limit + 1), span, limit=limit)
+
+
+def sift(
+    rows: QuerySet[Row],
+    narrowed: Callable[[QuerySet[Row]], QuerySet[Row]],
+    span: Window,
+    *,
+    limit: int,
+) -> Page[Row]:
+    """Return one page of the rows in the window that a filter leaves.
+
+    `rows` must be readable by id from an index. No index helps the filter, so it is tried on some
+    rows after the other; with PATIENCE over, the page may be short or empty and yet not be done.
+    """
+    return in_looks(
+        span,
+        edge=lambda part, size: _edge(rows, part, size),
+        read=lambda part, wanted: _first_rows(narrowed(rows), part, wanted),
+        limit=limit,
+    )
+
+
+def in_looks(
+    span: Window,
+    *,
+    edge: Callable[[Window, int], UUID | None],
+    read: Callable[[Window, int], list[Row]],
+    limit: int,
+) -> Page[Row]:
+    """Fill a page look by look: `edge` ends a look, or is None in the last; `read` reads it.
+
+    The first look is for a filter that most rows pass; there is always a second one.
+    """
+    found: list[Row] = []
+    give_up_at = time.monotonic() + PATIENCE
+    size = limit + 1
+    while True:
+        reached = edge(span, size)
+        part = span if reached is None else span.until(reached)
+        found += read(part, limit + 1 - len(found))
+        if reached is None or len(found) > limit:
+            return cut(found, span, limit=limit)
+        if size >= LOOK and time.monotonic() > give_up_at:
+            page = cut(found, span, limit=limit)
+            return replace(page, done=False, reached=reached)
+        span, size = span.beyond(reached), LOOK
+
+
+def _edge(rows: QuerySet[Row], span: Window, size: int) -> UUID | None:
+    """Return the id of the last row of a look, or None if the window has fewer rows."""
+    row = _ordered(rows, span).values_list("id", flat=True)[size - 1 : size]
+    return row[0] if row else None
+
+
+def _first_rows(rows: QuerySet[Row], span: Window, wanted: int) -> list[Row]:
+    return list(_ordered(rows, span)[:wanted])
+
+
+def _ordered(rows: QuerySet[Row], span: Window) -> QuerySet[Row]:
     rows = rows.filter(id__gt=span.low, id__lt=span.high)
-    found = list(rows.order_by("id" if span.from_low else "-id")[: limit + 1])
-    return cut(found, span, limit=limit)
+    return rows.order_by("id" if span.from_low else "-id")
 
 
 def cut(found: list[Row], span: Window, *, limit: int) -> Page[Row]:
@@ -83,7 +161,7 @@ def cut(found: list[Row], span: Window, *, limit: int) -> Page[Row]:
     page = found[:limit]
     if span.from_low:
         page.reverse()
-    return Page(page, done=len(found) <= limit)
+    return Page(page, done=len(found) <= limit, from_low=span.from_low)
 
 
 def first_of_instant(value: UUID) -> UUID:

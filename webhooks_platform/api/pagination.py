@@ -104,11 +104,16 @@ def fetch(queryset: QuerySet[Row], field: str, position: Position) -> tuple[list
     return (rows[::-1] if position.backwards else rows), done
 
 
-def page_of(rows: Sequence[Row], key: Key, *, done: bool) -> Page[Row]:
-    if not rows:
-        return Page(rows, None, None, done)
-    first, last = (key.to_text(getattr(row, key.field)) for row in (rows[0], rows[-1]))
-    return Page(rows, last, f"-{first}", done)
+def page_of(
+    rows: Sequence[Row], key: Key, *, done: bool, reached: Any = None, upwards: bool = False
+) -> Page[Row]:
+    """Return a page; it goes on at `reached` instead of its last row, or `upwards` its first."""
+    first = getattr(rows[0], key.field) if rows else None
+    last = getattr(rows[-1], key.field) if rows else None
+    if reached is not None:
+        first, last = (reached, last) if upwards else (first, reached)
+    newer = None if first is None else f"-{key.to_text(first)}"
+    return Page(rows, None if last is None else key.to_text(last), newer, done)
 
 
 def read_position(
