@@ -8,11 +8,14 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.queries.events import EventFilter, of_wanted
 from deliveries.queries.paging import Page, Window, cut, first_of_instant, last_of_instant
+
+#: What svix' lists show: an attempt has ended, or there will be none.
+TOLD_OF = Q(last_status_code__isnull=False) | Q(status=DeliveryStatus.CANCELLED)
 
 
 def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
@@ -34,8 +37,8 @@ def of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
 
 
 def attempted_of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
-    """Return the deliveries of one event of which an attempt has ended, by endpoint."""
-    return of_event(tenant_id, event_id).filter(last_status_code__isnull=False)
+    """Return the deliveries of one event that were attempted or cancelled, by endpoint."""
+    return of_event(tenant_id, event_id).filter(TOLD_OF)
 
 
 def attempted_of_endpoint(
@@ -47,14 +50,12 @@ def attempted_of_endpoint(
     statuses: Collection[DeliveryStatus] | None = None,
     wanted: EventFilter,
 ) -> Page[Delivery]:
-    """Return an endpoint's deliveries of which an attempt has ended, newest event first.
+    """Return an endpoint's deliveries that were attempted or cancelled, newest event first.
 
     The window is one of event ids. Deliveries to one endpoint are sorted by event id, also
     those of one millisecond, whose own ids are in no order.
     """
-    rows = Delivery.objects.filter(
-        tenant_id=tenant_id, endpoint_id=endpoint_id, last_status_code__isnull=False
-    )
+    rows = Delivery.objects.filter(TOLD_OF, tenant_id=tenant_id, endpoint_id=endpoint_id)
     if statuses is not None:
         rows = rows.filter(status__in=statuses)
     rows = _in_window(of_wanted(rows, wanted), span)
