@@ -94,7 +94,8 @@ def _faults(value: dict[str, Any]) -> Iterator[Fault]:
     yield from _uid_faults(value.get("eventId"))
     yield from _channel_faults(value.get("channels"))
     yield from _payload_faults(value)
-    yield from message_options.option_faults(value)
+    if not message_options.NAMES.isdisjoint(value):
+        yield from message_options.option_faults(value)
     yield from _parameter_faults(value.get("transformationsParams"))
     application = value.get("application")
     if application is not None and not isinstance(application, dict):

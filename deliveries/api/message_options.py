@@ -20,6 +20,11 @@ RETENTION_HOURS = range(1, 90 * 24 + 1)
 #: How far ahead a delivery may be scheduled.
 SCHEDULE_AHEAD = timedelta(days=30)
 
+TAG_RULE = f"1 to {MAX_TAG_LENGTH} characters, none of them a control character."
+_TAG = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_TAG_LENGTH}}}")
+#: Most messages have none of these, and are spared the look at each.
+NAMES = frozenset({"deliverAt", "payloadRetentionPeriod", "payloadRetentionHours", "tags"})
+
 _DELIVER_AT = ("body", "deliverAt")
 _HEADERS = ("body", "transformationsParams", "headers")
 _RFC_3339 = re.compile(
@@ -79,10 +84,6 @@ def tag_faults(tags: Any) -> Iterator[Fault]:
                 yield fault(("body", "tags", index), "Must be a string.", "type")
             elif not is_tag(tag):
                 yield fault(("body", "tags", index), TAG_RULE)
-
-
-TAG_RULE = f"1 to {MAX_TAG_LENGTH} characters, none of them a control character."
-_TAG = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_TAG_LENGTH}}}")
 
 
 def is_tag(text: str) -> bool:
