@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from deliveries import retry_policy, signing
+from deliveries import message_headers, retry_policy, signing
 from deliveries.error_kinds import ErrorKind
 from deliveries.models import DeadLetter, Trigger, Wait
 from deliveries.outcome import EventContent, LeasedDelivery, Outcome, Request, Verdict
@@ -20,9 +20,11 @@ from deliveries.transport import Answer, Transport
 from deliveries.transport import Request as HttpRequest
 from endpoints.targets import Target
 from webhooks_platform.lib import ids
+from webhooks_platform.lib.keyring import KeyringError
 
 #: Answers that ask for the whole endpoint to be left alone, when they say for how long.
 THROTTLING = frozenset({429, 503})
+JSON = b"application/json"
 #: Attempts lost with their worker before the delivery is given up as poison.
 LOST_MAX = 3
 
@@ -68,24 +70,14 @@ async def make(
     The endpoint's own timeout is the limit; the caller's lease must outlive it.
     """
     attempt_id = ids.new()
-    text, url = prepared.target.url_text, prepared.target.url
-    if url is None or event.payload is None:
+    text = prepared.target.url_text
+    try:
+        http = _request(delivery, event, prepared)
+    except _UnsendableError as unsendable:
         # Stored in a way that cannot be sent; nothing leaves this process.
-        problem = prepared.target.problem or ""
-        request = Request(attempt_id, 0, ErrorKind.CONFIG_ERROR, 0, text, problem)
+        request = Request(attempt_id, 0, ErrorKind.CONFIG_ERROR, 0, text, str(unsendable))
         return _judge(delivery, event, prepared, request, None)
-    answer = await transport.exchange(
-        HttpRequest(
-            url=url,
-            headers=_headers(delivery, event, prepared, event.payload),
-            body=event.payload,
-            deadline=prepared.target.policy.send_timeout,
-            custom_headers=prepared.target.headers,
-            tenant=delivery.tenant_id.hex,
-            # The last try may have met a connection that the receiver had closed.
-            fresh_connection=delivery.faults > 0,
-        )
-    )
+    answer = await transport.exchange(http)
     error = answer.error_kind or (None if answer.is_success else ErrorKind.HTTP_STATUS)
     response = answer.excerpt_text or answer.error_text
     request = Request(attempt_id, answer.status, error, round(answer.duration_ms), text, response)
@@ -115,8 +107,54 @@ def lost(
     return Outcome(delivery, Verdict.RETRY, request, delay, ended, wait=Wait.PLATFORM)
 
 
+class _UnsendableError(Exception):
+    """The endpoint or the message cannot be sent as it is stored; the text says which part."""
+
+
+def _request(
+    delivery: LeasedDelivery, event: EventContent, prepared: PreparedTarget
+) -> HttpRequest:
+    """Return the request to make; raise _UnsendableError."""
+    target = prepared.target
+    if target.url is None or event.payload is None:
+        raise _UnsendableError(target.problem or "")
+    content_type, more = _message_headers(event, prepared)
+    return HttpRequest(
+        url=target.url,
+        headers=_headers(delivery, event, prepared, event.payload, content_type),
+        body=event.payload,
+        deadline=target.policy.send_timeout,
+        custom_headers=target.headers,
+        message_headers=more,
+        tenant=delivery.tenant_id.hex,
+        # The last try may have met a connection that the receiver had closed.
+        fresh_connection=delivery.faults > 0,
+    )
+
+
+def _message_headers(
+    event: EventContent, prepared: PreparedTarget
+) -> tuple[bytes, message_headers.Headers]:
+    """Return the content type, and the message's own headers but one named like the signature."""
+    if event.headers is None:
+        return JSON, ()
+    try:
+        headers = message_headers.opened(event.headers, event_id=event.id)
+    except KeyringError:
+        problem = "the message's headers cannot be decrypted"
+        raise _UnsendableError(problem) from None
+    described, more = message_headers.split(headers)
+    taken = (prepared.target.policy.signature_header or "").lower()
+    kept = tuple(header for header in more if header[0].lower() != taken)
+    return JSON if described is None else described.encode(), kept
+
+
 def _headers(
-    delivery: LeasedDelivery, event: EventContent, prepared: PreparedTarget, body: bytes
+    delivery: LeasedDelivery,
+    event: EventContent,
+    prepared: PreparedTarget,
+    body: bytes,
+    content_type: bytes,
 ) -> list[tuple[bytes, bytes]]:
     """Return all headers but those that frame the message; the signature's time is now."""
     keys = prepared.live_keys()
@@ -124,7 +162,7 @@ def _headers(
     now = int(time.time())
     signature = signing.standard_signature(keys, event_id=event_id, timestamp=now, body=body)
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type),
         (b"webhook-id", event_id.encode()),
         (b"webhook-timestamp", b"%d" % now),
         (b"webhook-signature", signature.encode()),
@@ -165,11 +203,21 @@ def _judge(
     pause = retry_after if request.status_code in THROTTLING else None
     match step:
         case retry_policy.Delivered():
-            return Outcome(delivery, Verdict.DELIVERED, request, ended=ended)
+            return Outcome(
+                delivery, Verdict.DELIVERED, request, ended=ended, deliver_at=event.deliver_at
+            )
         case retry_policy.RetryAt(delay, charged):
             wait = _wait(charged, retry_after, delivery, prepared)
             return Outcome(
-                delivery, Verdict.RETRY, request, delay, ended, charged, wait, pause=pause
+                delivery,
+                Verdict.RETRY,
+                request,
+                delay,
+                ended,
+                charged,
+                wait,
+                pause=pause,
+                deliver_at=event.deliver_at,
             )
         case retry_policy.DeadLetter(reason):
             return Outcome(
@@ -181,6 +229,7 @@ def _judge(
                 reason=reason,
                 organization_id=event.organization_id,
                 event_type=event.event_type,
+                deliver_at=event.deliver_at,
             )
 
 

@@ -118,7 +118,8 @@ WHERE id = %(lease)s
 # Bounds on the id leave the partitions of other days out of the plan.
 EVENTS = """
 SELECT id, organization_id, event_type, payload,
-       coalesce(payload_expires_at <= clock_timestamp(), false) AS expired, traceparent
+       coalesce(payload_expires_at <= clock_timestamp(), false) AS expired, traceparent, headers,
+       deliver_at
 FROM event WHERE id = ANY(%(ids)s) AND id >= %(first)s AND id <= %(last)s
 """
 

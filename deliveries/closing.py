@@ -1,17 +1,17 @@
 """End the open deliveries of what is disabled, deleted or emptied.
 
-Called inside the transaction that closes an endpoint (endpoints.lifecycle) or expunges a
-payload (expunge.py), so that nothing waits for an attempt that will never be made. A delivery
-that is leased is left to its attempt, and the recording step ends it.
+Called inside the transaction that closes an endpoint (endpoints.lifecycle), expunges a payload or
+cancels an event (expunge.py), so that nothing waits for an attempt that will never be made. A
+delivery that is leased is left to its attempt, and the recording step ends it.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from deliveries.models import DeliveryStatus
-from deliveries.queries.paging import first_of_instant, last_of_instant
 from deliveries.replay_progress import COUNT_ENDED
 from endpoints.closing import Ending
 
@@ -39,13 +39,22 @@ SELECT id, event_id, endpoint_id, tenant_id, coalesce(settled_as, %(status)s), a
 FROM gone
 """
 OF_ENDPOINTS = SETTLE.format(which="endpoint_id = ANY(%(endpoints)s)")
-OF_EVENT = SETTLE.format(which="id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s")
+OF_DELIVERIES = SETTLE.format(which="id = ANY (%(deliveries)s)")
 
-# The attempt under way is the last one: when it fails, its delivery is cancelled.
+# A delivery's id lies in the millisecond of its event's; OFFSET 0 keeps it one look-up each.
+OPEN_OF_EVENTS = """
+SELECT coalesce(array_agg(o.id), '{}') FROM unnest(%(events)s::uuid[]) AS e(id), LATERAL (
+    SELECT id FROM open_delivery
+    WHERE id >= (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid
+      AND id <= (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
+      AND event_id = e.id OFFSET 0) o
+"""
+
+# An attempt under way is the last one: when it fails, its delivery is cancelled.
 LAST_ATTEMPT = f"""
 WITH sending AS MATERIALIZED (
     SELECT id FROM open_delivery
-    WHERE id BETWEEN %(first)s AND %(last)s AND event_id = %(event)s AND lease_id IS NOT NULL
+    WHERE id = ANY (%(deliveries)s) AND lease_id IS NOT NULL
     ORDER BY id FOR UPDATE
 )
 UPDATE open_delivery d
@@ -53,6 +62,13 @@ SET settled_as = coalesce(settled_as, {DeliveryStatus.CANCELLED}), scheduled_at 
     manual_requested = false
 FROM sending s WHERE d.id = ANY (ARRAY[s.id])
 """
+
+
+class Cancelled(NamedTuple):
+    """How many deliveries a cancelling ended, and how many have their last attempt under way."""
+
+    ended: int
+    under_way: int
 
 
 def settle_closed(endpoint_ids: Sequence[UUID], ending: Ending) -> None:
@@ -73,18 +89,15 @@ def cancel(endpoint_ids: Sequence[UUID]) -> int:
     return _settle(endpoint_ids, DeliveryStatus.CANCELLED)
 
 
-def cancel_event(event_id: UUID) -> int:
-    """Cancel what is open of one event; return how many deliveries that ended."""
-    facts = {
-        "event": event_id,
-        "first": first_of_instant(event_id),
-        "last": last_of_instant(event_id),
-    }
+def cancel_events(event_ids: Sequence[UUID]) -> Cancelled:
+    """Cancel what is open of some events."""
     with connection.cursor() as cursor:
-        cursor.execute(OF_EVENT, {**facts, "status": DeliveryStatus.CANCELLED})
-        ended: int = cursor.rowcount
+        cursor.execute(OPEN_OF_EVENTS, {"events": list(event_ids)})
+        facts = {"deliveries": cursor.fetchone()[0], "status": DeliveryStatus.CANCELLED}
+        cursor.execute(OF_DELIVERIES, facts)
+        ended = cursor.rowcount
         cursor.execute(LAST_ATTEMPT, facts)
-    return ended
+        return Cancelled(ended, cursor.rowcount)
 
 
 def _settle(endpoint_ids: Sequence[UUID], status: DeliveryStatus) -> int:

@@ -26,6 +26,7 @@ from deliveries.outcome import (
     ended_with_its_endpoint,
     ended_with_its_payload,
 )
+from deliveries.purge import purge
 from deliveries.record import Recorded
 from deliveries.recorder import Close, Recorder
 from deliveries.sweep import sweep_aloud
@@ -282,7 +283,7 @@ class DeliveryLoop:
         taken = await take_up(connection)
         if taken.deliveries:
             self.poke()
-        return taken.jobs > 0
+        return await purge(connection) or taken.jobs > 0
 
     async def _listen(self) -> None:
         """Take wake-up tokens, but only while slots are free: another loop may be idle."""

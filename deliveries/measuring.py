@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from deliveries.models import Trigger
-from deliveries.outcome import LeasedDelivery, Outcome, Request, Verdict
+from deliveries.outcome import Outcome, Request, Verdict
 from webhooks_platform.lib import metrics
 from webhooks_platform.lib.metrics import AttemptFact
 
@@ -31,14 +31,21 @@ def _fact(outcome: Outcome, request: Request, now: float) -> AttemptFact:
         status_code=request.status_code,
         error_kind=request.error_kind,
         seconds=None if duration is None else duration / 1000,
-        age=_age(outcome.delivery, now),
+        age=_age(outcome, now),
         number=outcome.delivery.number,
     )
 
 
-def _age(delivery: LeasedDelivery, now: float) -> float | None:
-    """Seconds since the publish; None if a person asked for the attempt, at whatever time."""
+def _age(outcome: Outcome, now: float) -> float | None:
+    """Seconds since the publish, or since the time it asked for.
+
+    None if a person asked for the attempt, at whatever time.
+    """
+    delivery = outcome.delivery
     if delivery.trigger == Trigger.MANUAL:
         return None
     # The first 48 bits of the event's id are its milliseconds.
-    return now - (delivery.event_id.int >> 80) / 1000
+    published = (delivery.event_id.int >> 80) / 1000
+    if outcome.deliver_at is not None:
+        return now - max(published, outcome.deliver_at.timestamp())
+    return now - published

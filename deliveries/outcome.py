@@ -1,6 +1,7 @@
 """What passes between the steps of the delivery path: a leased delivery, and what became of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
 
@@ -62,6 +63,9 @@ class EventContent:
     payload: bytes | None
     expired: bool
     traceparent: str | None
+    #: Sealed headers of its requests (message_headers.py).
+    headers: bytes | None = None
+    deliver_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Outcome:
     event_type: str | None = None
     #: Seconds for which the receiver asked that its endpoint be left alone.
     pause: float | None = None
+    #: When the event was to be delivered, if not at once.
+    deliver_at: datetime | None = None
 
 
 def ended_with_its_endpoint(delivery: LeasedDelivery) -> Outcome:

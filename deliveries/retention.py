@@ -56,7 +56,7 @@ WITH due AS (
         OFFSET 0)
     ORDER BY payload_expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
-UPDATE event SET payload = NULL, payload_expires_at = NULL
+UPDATE event SET payload = NULL, payload_expires_at = NULL, headers = NULL
 FROM due WHERE event.id = due.id
 """
 FORGET_KEYS = """
@@ -79,6 +79,12 @@ DELETE FROM replay WHERE id IN (
     WHERE r.state NOT IN ('running', 'paused') AND r.finished_at < %(moment)s
       AND NOT EXISTS (SELECT FROM dead_letter l WHERE l.replay_id = r.id)
     ORDER BY r.id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
+FORGET_PURGES = """
+DELETE FROM content_purge WHERE id IN (
+    SELECT id FROM content_purge WHERE finished_at < %(moment)s
+    ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 """
 FORGET_LANES = """
@@ -256,6 +262,7 @@ def forget_decisions(retention_days: int | None = None) -> int:
     limit = timezone.now() - timedelta(days=_days(retention_days))
     old = {"moment": limit, "limit": ids.first_at(limit)}
     _in_batches(FORGET_LANES)
+    _in_batches(FORGET_PURGES, {"moment": limit})
     return _in_batches(FORGET_LETTERS, old) + _in_batches(FORGET_REPLAYS, old)
 
 

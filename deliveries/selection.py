@@ -81,6 +81,7 @@ _SCANS = {
 }
 _TYPE_OF_EVENT = "(SELECT e.event_type FROM event e WHERE e.id = r.event_id)"
 _CHANNELS_OF_EVENT = "(SELECT e.channels FROM event e WHERE e.id = r.event_id)"
+_TAGS_OF_EVENT = "(SELECT e.tags FROM event e WHERE e.id = r.event_id)"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Selection:
     given_up_since: datetime | None = None
     #: DeliveryStatus of settled deliveries.
     statuses: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what is set, but for the source, as a Replay stores it."""
@@ -138,6 +140,7 @@ class Selection:
             "letters": list(self.letter_ids),
             "given_up_since": self.given_up_since and ids.first_at(self.given_up_since),
             "statuses": list(self.statuses),
+            "tags": list(self.tags),
         }
 
     def scan(self) -> str:
@@ -155,9 +158,11 @@ class Selection:
         own_type = self.source in (Source.DEAD_LETTER, Source.MISSING)
         event_type = "r.event_type" if own_type else _TYPE_OF_EVENT
         channels = "r.channels" if self.source == Source.MISSING else _CHANNELS_OF_EVENT
+        tags = "r.tags" if self.source == Source.MISSING else _TAGS_OF_EVENT
         conditions = [
             (self.event_types, f"{event_type} = ANY (%(event_types)s)"),
             (self.channels, f"coalesce({channels} && %(channels)s::varchar[], false)"),
+            (self.tags, f"coalesce({tags} && %(tags)s::varchar[], false)"),
             (self.reasons, "r.reason = ANY (%(reasons)s)"),
             (self.letter_ids, "r.id = ANY (%(letters)s)"),
             (self.given_up_since, "r.id >= %(given_up_since)s"),

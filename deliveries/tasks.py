@@ -12,6 +12,7 @@ from celery import shared_task, signals
 from django.conf import settings
 
 from deliveries import loop_thread, retention
+from deliveries.purge import purge
 from deliveries.sweep import sweep as sweep_step
 from deliveries.take_up import take_up
 from webhooks_platform.lib.database import connect
@@ -40,13 +41,14 @@ async def _sweep() -> None:
 
 @shared_task(name="deliveries.tasks.replay")
 def replay() -> None:
-    """Second trigger of taking up replay jobs, which every delivery loop does by itself."""
+    """Second trigger of taking up replay jobs and purges, as every delivery loop does by itself."""
     asyncio.run(_take_up())
 
 
 async def _take_up() -> None:
     async with await connect("webhooks-replay") as connection:
         await take_up(connection)
+        await purge(connection)
 
 
 @shared_task(name="deliveries.tasks.upkeep")

@@ -38,6 +38,7 @@ COLUMNS = (
     SealedColumn("endpoint", "headers"),
     SealedColumn("endpoint", "userinfo"),
     SealedColumn("idempotency_key", "answer"),
+    SealedColumn("event", "headers"),
 )
 
 Report = Callable[[SealedColumn, int], None]

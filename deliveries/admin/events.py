@@ -42,12 +42,13 @@ class EventAdmin(HistoryAdmin):
     list_filter = [SinceFilter, EventTypeFilter]
     fields = readonly_fields = (
         "wire_id", "tenant", "event_type", "uid", "channels", "published_at", "correlation_id",
-        "request_id", "traceparent", "payload_expires_at", "payload_size", "deliveries",
+        "request_id", "traceparent", "deliver_at", "tags", "payload_expires_at", "payload_size",
+        "deliveries",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         # A page of payloads could have fifty megabytes; the one that is shown is read by itself.
-        return super().get_queryset(request).defer("payload")
+        return super().get_queryset(request).defer("payload", "headers")
 
     def find_by_uid(
         self, request: HttpRequest, queryset: QuerySet[Event], uid: str

@@ -37,6 +37,8 @@ WAITS = {
 ACTS = {
     "delivery.resent": "resend asked for",
     "endpoint.tested": "sent as a test",
+    "event.cancelled": "cancelling asked for",
+    "event.payload_expunged": "payload expunged",
     "endpoint.disabled": "endpoint disabled",
     "endpoint.enabled": "endpoint enabled",
 }
@@ -123,6 +125,7 @@ def _acts(row: Delivery) -> list[Moment]:
     endpoint = ids.to_text(ids.ENDPOINT, row.endpoint_id)
     entries = AuditEntry.objects.filter(
         Q(action="delivery.resent", target=event, detail__endpoint=endpoint)
+        | Q(action__in=("event.cancelled", "event.payload_expunged"), target=event)
         | Q(action="endpoint.tested", target=endpoint, detail__event=event)
         | Q(action__in=("endpoint.disabled", "endpoint.enabled"), target=endpoint),
         tenant_id=row.tenant_id,

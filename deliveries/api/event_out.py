@@ -7,7 +7,7 @@ import orjson
 
 from deliveries.api import message_out
 from deliveries.models import Event
-from deliveries.publish import Accepted
+from deliveries.publish import SEPARATOR, Accepted
 from webhooks_platform.api.rendering import to_json
 
 
@@ -30,5 +30,7 @@ def _rendered(event: Event, with_payload: bool) -> bytes:
         event_type=event.event_type,
         channels=",".join(event.channels) if event.channels else None,
         payload=None if payload is None else bytes(payload),
+        tags=SEPARATOR.join(event.tags) if event.tags else None,
+        deliver_at=event.deliver_at,
     )
     return message_out.render(accepted, with_content=with_payload)

@@ -3,17 +3,18 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from deliveries.api import message_options
 from webhooks_platform.api.errors import Fault, FieldError, fault, json_error
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.strict_json import MAX_DEPTH, StrictJSONError, decode
 
 MAX_CHANNELS = 5
 MAX_NAME_LENGTH = 256
-RETENTION_DAYS = range(5, 91)
 
 _NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 _NAME_RULE = f"Up to {MAX_NAME_LENGTH} letters, digits, dots, dashes and underscores."
@@ -38,11 +39,17 @@ class MessageIn:
     uid: str | None
     channels: list[str] | None
     payload: bytes
-    retention_days: int | None
+    #: How long the payload is kept, if the message says so.
+    retention: timedelta | None
     #: ApplicationIn, unchecked, by which the tenant is made if the path names none.
     application: dict[str, Any] | None
     #: Whether the payload is a JSON object; text sent in its place need not be one.
     is_object: bool
+    #: In UTC; None for at once.
+    deliver_at: datetime | None = None
+    tags: list[str] | None = None
+    #: Of its requests, by name.
+    headers: dict[str, str] | None = None
 
 
 def parse_message(body: bytes) -> MessageIn:
@@ -60,15 +67,19 @@ def check_message(value: Any, text: bytes) -> MessageIn:
     faults = list(_faults(value)) if isinstance(value, dict) else [_not_an_object("body")]
     if faults:
         raise FieldError(faults)
-    text_payload = (value.get("transformationsParams") or {}).get("rawPayload")
+    parameters = value.get("transformationsParams") or {}
+    text_payload = parameters.get("rawPayload")
     return MessageIn(
         event_type=value["eventType"],
         uid=value.get("eventId"),
         channels=value.get("channels"),
         payload=text_payload.encode() if text_payload is not None else _payload(value, text),
-        retention_days=value.get("payloadRetentionPeriod"),
+        retention=message_options.retention(value),
         application=value.get("application"),
         is_object=text_payload is None,
+        deliver_at=message_options.deliver_at(value),
+        tags=value.get("tags") or None,
+        headers=parameters.get("headers") or None,
     )
 
 
@@ -83,7 +94,8 @@ def _faults(value: dict[str, Any]) -> Iterator[Fault]:
     yield from _uid_faults(value.get("eventId"))
     yield from _channel_faults(value.get("channels"))
     yield from _payload_faults(value)
-    yield from _retention_faults(value.get("payloadRetentionPeriod"))
+    if not message_options.NAMES.isdisjoint(value):
+        yield from message_options.option_faults(value)
     yield from _parameter_faults(value.get("transformationsParams"))
     application = value.get("application")
     if application is not None and not isinstance(application, dict):
@@ -130,23 +142,16 @@ def _payload_faults(value: dict[str, Any]) -> Iterator[Fault]:
         yield _not_an_object("body", name)
 
 
-def _retention_faults(days: Any) -> Iterator[Fault]:
-    if days is None:
-        return
-    if type(days) is not int:
-        yield fault(("body", "payloadRetentionPeriod"), "Must be an integer.", "type")
-    elif days not in RETENTION_DAYS:
-        yield fault(("body", "payloadRetentionPeriod"), "Takes 5 to 90 days.")
-
-
 def _parameter_faults(parameters: Any) -> Iterator[Fault]:
     if parameters is None:
         return
     place = ("body", "transformationsParams")
     if not isinstance(parameters, dict):
         yield _not_an_object(*place)
-    elif not isinstance(parameters.get("rawPayload"), str | None):
+        return
+    if not isinstance(parameters.get("rawPayload"), str | None):
         yield fault((*place, "rawPayload"), "Must be a string.", "type")
+    yield from message_options.header_faults(parameters.get("headers"))
 
 
 def _not_an_object(*place: str) -> Fault:

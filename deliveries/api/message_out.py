@@ -3,7 +3,7 @@
 So the answer to a publish and to its repeats under one idempotency key are the same bytes.
 """
 
-from deliveries.publish import Accepted
+from deliveries.publish import SEPARATOR, Accepted
 from webhooks_platform.api.rendering import to_json
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.strict_json import StrictJSONError, decode
@@ -24,7 +24,17 @@ def render(event: Accepted, *, with_content: bool = True, is_object: bool = Fals
     )
     payload = _shown(event.payload, is_object=is_object) if with_content else EMPTY
     stamp = to_json(ids.timestamp(event.event_id))
-    return b'%b%b,"timestamp":%b}' % (head.encode(), payload, stamp)
+    return b'%b%b,"timestamp":%b%b}' % (head.encode(), payload, stamp, _options(event))
+
+
+def _options(event: Accepted) -> bytes:
+    """Return the members that only some events have."""
+    if event.tags is None and event.deliver_at is None:
+        return b""
+    tags = b"" if event.tags is None else b',"tags":' + to_json(event.tags.split(SEPARATOR))
+    if event.deliver_at is None:
+        return tags
+    return b'%b,"deliverAt":%b' % (tags, to_json(event.deliver_at))
 
 
 def _shown(payload: bytes | None, *, is_object: bool) -> bytes:

@@ -5,14 +5,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from deliveries import expunge
+from deliveries import expunge, fan_out
 from deliveries.api import event_out, schemas
 from deliveries.api.lookups import get_event, tenant_of
 from deliveries.api.pages import read_page, shown_page
 from deliveries.api.parameters import read_event_filter, with_content
+from deliveries.api.serializers import PrecheckIn
 from deliveries.queries import events
 from endpoints.api.acting import actor
 from webhooks_platform.api.bounded_reads import bounded
+from webhooks_platform.api.errors import conflict
 from webhooks_platform.api.pagination import id_key
 from webhooks_platform.lib import ids
 
@@ -55,13 +57,31 @@ class Message(APIView):
         return Response(event_out.shown(event, with_payload=with_payload))
 
 
-class MessageContent(APIView):
-    scopes = {"DELETE": "manage"}
-    organization_methods = True
+class MessageCancel(APIView):
+    scopes = {"POST": "publish"}
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, app_id: str, msg_id: str) -> Response:
-        """Delete an event's payload; what is still to be delivered of it is cancelled."""
+    @extend_schema(operation_id="message_cancel", request=None, responses={200: schemas.CancelOut})
+    def post(self, request: Request, app_id: str, msg_id: str) -> Response:
+        """Cancel what is still to be delivered of an event; its payload stays.
+
+        An attempt under way is the last one. 409 if nothing waits.
+        """
         event = get_event(tenant_of(request, app_id), msg_id)
-        expunge.expunge_payload(event, actor=actor(request))
-        return Response(status=204)
+        try:
+            cancelled = expunge.cancel(event, actor=actor(request))
+        except expunge.NothingOpenError as error:
+            raise conflict(str(error)) from None
+        return Response({"cancelled": cancelled.ended, "underWay": cancelled.under_way})
+
+
+class Precheck(APIView):
+    scopes = {"POST": "publish"}
+
+    @extend_schema(
+        operation_id="message_precheck", request=PrecheckIn, responses=schemas.PrecheckOut
+    )
+    def post(self, request: Request, app_id: str) -> Response:
+        """Tell whether an enabled endpoint would get such a message now."""
+        tenant, wanted = tenant_of(request, app_id), PrecheckIn.read(request)
+        active = fan_out.is_wanted(tenant.id, wanted["eventType"], wanted["channels"])
+        return Response({"active": active})

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 
+from deliveries.api.message_options import TAG_RULE, is_tag
 from deliveries.api.wire_status import WireStatus
 from deliveries.models import DeadLetter
 from deliveries.queries.attempts import AttemptFilter
@@ -29,7 +30,7 @@ def with_content(query: QueryDict) -> bool:
 
 
 def read_event_filter(query: QueryDict, types: str = "event_types") -> EventFilter:
-    """Read the event types in their three spellings, and `channel`."""
+    """Read the event types in their three spellings, `channel` and `tag`."""
     named = [
         name
         for parameter, values in query.lists()
@@ -41,7 +42,14 @@ def read_event_filter(query: QueryDict, types: str = "event_types") -> EventFilt
     channel = query.get("channel") or None
     _check_names(types, named)
     _check_names("channel", [channel] if channel else [])
-    return EventFilter(tuple(dict.fromkeys(named)), channel)
+    return EventFilter(tuple(dict.fromkeys(named)), channel, _read_tag(query))
+
+
+def _read_tag(query: QueryDict) -> str | None:
+    tag = query.get("tag") or None
+    if tag is not None and not is_tag(tag):
+        raise FieldError.at("query", "tag", message=TAG_RULE)
+    return tag
 
 
 def _check_names(parameter: str, names: Collection[str]) -> None:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from deliveries import message_headers
 from deliveries.api.message_in import MessageIn
 from deliveries.api.publish_headers import PublishHeaders
-from deliveries.publish import Publication
+from deliveries.publish import SEPARATOR, Publication
 from endpoints.api.idempotency import hash_key
 from endpoints.principals import Principal
 from webhooks_platform.api.errors import FieldError, not_found
@@ -41,10 +42,13 @@ def make_publication(
         uid=message.uid,
         channels=",".join(message.channels) if message.channels else None,
         payload=message.payload,
-        payload_expires_at=_expiry(event_id, message.retention_days),
+        payload_expires_at=_expiry(event_id, message.retention),
         correlation_id=headers.correlation_id,
         request_id=headers.request_id,
         traceparent=headers.traceparent,
+        deliver_at=None if message.deliver_at is None else message.deliver_at.isoformat(),
+        tags=SEPARATOR.join(message.tags) if message.tags else None,
+        headers=_sealed(event_id, message.headers),
     )
 
 
@@ -79,8 +83,12 @@ def _tenant(app: str) -> tuple[UUID | None, str | None]:
         raise not_found(NO_APPLICATION) from None
 
 
-def _expiry(event_id: UUID, days: int | None) -> str | None:
+def _expiry(event_id: UUID, kept: timedelta | None) -> str | None:
     """Return when to empty the payload, unless the whole day goes before."""
-    if days is None or days >= settings.ENVIRONMENT.WEBHOOKS_RETENTION_DAYS:
+    if kept is None or kept.days >= settings.ENVIRONMENT.WEBHOOKS_RETENTION_DAYS:
         return None
-    return (ids.timestamp(event_id) + timedelta(days=days)).isoformat()
+    return (ids.timestamp(event_id) + kept).isoformat()
+
+
+def _sealed(event_id: UUID, headers: dict[str, str] | None) -> bytes | None:
+    return None if headers is None else message_headers.seal(headers.items(), event_id=event_id)

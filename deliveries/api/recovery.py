@@ -1,81 +1,54 @@
 """svix's ways to deliver an endpoint's messages again: replay jobs, seen as background tasks."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from deliveries import replay
 from deliveries.api import schemas
+from deliveries.api.background_task_out import TASKS, task_out
 from deliveries.api.lookups import tenant_of
+from deliveries.api.message_options import TAG_RULE, is_tag
 from deliveries.api.serializers import StatusCodeClass, Wanted, WindowIn
 from deliveries.api.wire_status import SELECTED, WireStatus
 from deliveries.models import Replay
 from deliveries.selection import Selection
 from endpoints.api.acting import actor
-from endpoints.api.authentication import caller
-from endpoints.api.between import read_between
-from endpoints.api.scoping import get_endpoint, id_of
-from endpoints.api.serializers.fields import Moment, Name, WholeNumber
-from endpoints.api.serializers.pages import ORDER
-from webhooks_platform.api.errors import FieldError, not_found
-from webhooks_platform.api.pagination import id_key, paginate
-from webhooks_platform.lib import ids
+from endpoints.api.scoping import get_endpoint
+from endpoints.api.serializers.fields import Moment, Name, Text, WholeNumber
+from webhooks_platform.api.errors import FieldError
 
-TASK: Final = "qtask_"
-KEY = id_key(TASK)
 TAGS = ["Endpoint"]
 #: svix's limit, with its five minutes for clocks.
 LONGEST = timedelta(days=14, minutes=5)
-
-TASKS: Final = {
-    Replay.Source.DEAD_LETTER: "endpoint.recover",
-    Replay.Source.FAILED: "endpoint.recover",
-    Replay.Source.MISSING: "endpoint.replay",
-    Replay.Source.ALL: "endpoint.bulk-replay",
-}
-#: svix knows three states.
-STATUSES: Final = {
-    Replay.State.RUNNING: "running",
-    Replay.State.PAUSED: "running",
-    Replay.State.FINISHED: "finished",
-    Replay.State.CANCELLED: "failed",
-    Replay.State.FAILED: "failed",
-}
 
 
 class SinceIn(WindowIn):
     since = Moment()
 
 
+class Tag(Text):
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not is_tag(text):
+            raise serializers.ValidationError(TAG_RULE)
+        return text
+
+
 class BulkReplayIn(SinceIn):
     eventTypes = Wanted(child=Name())  # noqa: N815 - the wire's names.
     channel = Name(allow_null=True, default=None)
+    tag = Tag(allow_null=True, default=None)
     status = WholeNumber(
         min_value=WireStatus.SUCCESS, max_value=WireStatus.CANCELED, allow_null=True, default=None
     )
     statusCodeClass = StatusCodeClass(allow_null=True, default=None)  # noqa: N815
-
-
-def task_out(job: Replay, *, with_data: bool = False) -> dict[str, Any]:
-    """Return a job as svix shows a background task."""
-    counts = {
-        "total": job.total,
-        "queued": job.queued,
-        "delivered": job.delivered,
-        "failed": job.failed,
-    }
-    return {
-        "id": ids.to_text(TASK, job.id),
-        "status": STATUSES[Replay.State(job.state)],
-        "task": TASKS[Replay.Source(job.source)],
-        "updatedAt": job.finished_at or timezone.now(),
-        **({"data": counts} if with_data else {}),
-    }
 
 
 class Recovery(APIView):
@@ -155,6 +128,7 @@ class BulkReplay(Recovery):
         return {
             "event_types": tuple(wanted["eventTypes"] or ()),
             "channels": (wanted["channel"],) if wanted["channel"] else (),
+            "tags": (wanted["tag"],) if wanted["tag"] else (),
             "status_code_class": wanted["statusCodeClass"],
             "statuses": () if status is None else _statuses(WireStatus(status)),
         }
@@ -173,54 +147,3 @@ class BulkReplay(Recovery):
 def _statuses(status: WireStatus) -> tuple[int, ...]:
     """Return the deliveries with that status; none has one that selects nothing."""
     return tuple(SELECTED[status]) or (-1,)
-
-
-class BackgroundTasks(APIView):
-    scopes = {"GET": "read"}
-    organization_methods = True
-
-    @extend_schema(
-        operation_id="background_task_list",
-        tags=["Background task"],
-        parameters=[
-            *schemas.PAGE,
-            ORDER,
-            schemas.parameter("status", str, "running, finished or failed."),
-            schemas.parameter("task", str, "endpoint.recover, endpoint.replay, …"),
-        ],
-        responses=schemas.page_of(schemas.TaskOut),
-    )
-    def get(self, request: Request) -> Response:
-        """List replay jobs of all applications as svix' background tasks, newest first."""
-        query = request.query_params
-        rows = Replay.objects.filter(
-            organization_id=caller(request).organization_id,
-            source__in=_keys(TASKS, query.get("task")),
-            state__in=_keys(STATUSES, query.get("status")),
-        )
-        page = paginate(query, read_between(query, rows), KEY)
-        return Response(page.body([task_out(job, with_data=True) for job in page.rows]))
-
-
-class BackgroundTask(APIView):
-    scopes = {"GET": "read"}
-
-    @extend_schema(
-        operation_id="background_task_get", tags=["Background task"], responses=schemas.TaskOut
-    )
-    def get(self, request: Request, task_id: str) -> Response:
-        """Show a replay job as a background task."""
-        principal, wanted = caller(request), id_of(TASK, task_id)
-        rows = Replay.objects.filter(organization_id=principal.organization_id)
-        if principal.tenant_id is not None:
-            rows = rows.filter(tenant_id=principal.tenant_id)
-        jobs = rows.exclude(source=Replay.Source.RESEND)
-        job = jobs.filter(id=wanted).first() if wanted else None
-        if job is None:
-            raise not_found()
-        return Response(task_out(job, with_data=True))
-
-
-def _keys(names: dict[Any, str], wanted: str | None) -> list[Any]:
-    """Return what is shown by the name `wanted`; all of it without a name."""
-    return [key for key, name in names.items() if not wanted or name == wanted]

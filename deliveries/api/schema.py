@@ -3,7 +3,15 @@
 from typing import Any
 
 from deliveries.api.batch_in import MAX_MESSAGES
-from deliveries.api.message_in import MAX_CHANNELS, MAX_NAME_LENGTH, RETENTION_DAYS
+from deliveries.api.message_in import MAX_CHANNELS, MAX_NAME_LENGTH
+from deliveries.api.message_options import (
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    RETENTION_DAYS,
+    RETENTION_HOURS,
+    SCHEDULE_AHEAD,
+)
+from endpoints.header_policy import HEADERS_MAX
 
 _NAME = {"type": "string", "maxLength": MAX_NAME_LENGTH, "pattern": r"^[a-zA-Z0-9\-_.]+$"}
 _CHANNELS = {"type": "array", "items": _NAME, "minItems": 1, "maxItems": MAX_CHANNELS}
@@ -27,6 +35,24 @@ _COMPONENTS: dict[str, Any] = {
                 "maximum": RETENTION_DAYS.stop - 1,
                 "description": "Days after which the payload is emptied.",
             },
+            "payloadRetentionHours": {
+                "type": "integer",
+                "minimum": RETENTION_HOURS.start,
+                "maximum": RETENTION_HOURS.stop - 1,
+                "description": "The same in hours; give one of the two.",
+            },
+            "deliverAt": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When to deliver it, at most "
+                f"{SCHEDULE_AHEAD.days} days ahead; a time that has passed means now.",
+            },
+            "tags": {
+                "type": "array",
+                "items": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
+                "maxItems": MAX_TAGS,
+                "description": "Labels by which messages can be listed and replayed.",
+            },
             "application": {
                 "allOf": [{"$ref": "#/components/schemas/ApplicationIn"}],
                 "description": "The application to create if there is none of this uid.",
@@ -37,7 +63,14 @@ _COMPONENTS: dict[str, Any] = {
                     "rawPayload": {
                         "type": "string",
                         "description": "Text to send in place of the payload.",
-                    }
+                    },
+                    "headers": {
+                        "type": "object",
+                        "additionalProperties": {"type": "string"},
+                        "maxProperties": HEADERS_MAX + 1,
+                        "description": "Headers of this message's requests: an endpoint's rules, "
+                        "and Content-Type. They win over an endpoint's of the same name.",
+                    },
                 },
             },
         },
@@ -57,6 +90,8 @@ _COMPONENTS: dict[str, Any] = {
             "payload": {"type": "object", "additionalProperties": True},
             "channels": {"type": ["array", "null"], "items": {"type": "string"}},
             "timestamp": {"type": "string", "format": "date-time"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "deliverAt": {"type": "string", "format": "date-time"},
         },
     },
 }

@@ -19,6 +19,7 @@ PAGE = [LIMIT, ITERATOR, BEFORE, AFTER]
 EVENT_FILTER = [
     parameter("event_types", str, "Names of event types, separated by commas."),
     parameter("channel", str, "A channel that the event must have."),
+    parameter("tag", str, "A tag that the event must have."),
 ]
 STATUS = parameter("status", int, "0 success, 1 pending, 2 fail, 3 sending, 4 canceled.")
 WITH_CONTENT = parameter("with_content", bool, "false leaves payloads and responses out.")
@@ -50,6 +51,8 @@ class MessageOut(serializers.Serializer[None]):
     payload = serializers.DictField()
     channels = serializers.ListField(child=serializers.CharField(), allow_null=True)
     timestamp = serializers.DateTimeField()
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+    deliverAt = serializers.DateTimeField(required=False)  # noqa: N815
 
 
 class StatusOut(serializers.Serializer[None]):
@@ -173,6 +176,23 @@ class EndpointStats(serializers.Serializer[None]):
     pending = serializers.IntegerField()
     sending = serializers.IntegerField()
     canceled = serializers.IntegerField()
+
+
+class CancelOut(serializers.Serializer[None]):
+    cancelled = serializers.IntegerField(help_text="Deliveries that will not be made.")
+    underWay = serializers.IntegerField(  # noqa: N815
+        help_text="Deliveries whose attempt is under way, and is the last."
+    )
+
+
+class PrecheckOut(serializers.Serializer[None]):
+    active = serializers.BooleanField()
+
+
+class BulkExpungeOut(serializers.Serializer[None]):
+    results = serializers.DictField(
+        child=serializers.ChoiceField(["expunged", "not-found"]), help_text="By id as it was given."
+    )
 
 
 class TaskOut(serializers.Serializer[None]):

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from deliveries.api.message_in import MAX_CHANNELS
 from deliveries.models import DeadLetter, Replay
 from endpoints.api.serializers.fields import (
     Flag,
@@ -46,6 +47,13 @@ class DiscardIn(Bodied):
 
 class ExampleIn(Bodied):
     eventType = Name()  # noqa: N815 - the wire's name.
+
+
+class PrecheckIn(Bodied):
+    eventType = Name()  # noqa: N815 - the wire's name.
+    channels = serializers.ListField(
+        child=Name(), allow_empty=False, allow_null=True, max_length=MAX_CHANNELS, default=None
+    )
 
 
 class Wanted(serializers.ListField):

@@ -5,9 +5,11 @@ from django.urls import path
 from deliveries import replay
 from deliveries.api import (
     attempts,
+    background_tasks,
     dead_letters,
     deliveries,
     endpoint_stats,
+    expunging,
     messages,
     outlook,
     recovery,
@@ -22,8 +24,12 @@ REPLAY = "app/<str:app_id>/replay"
 
 urlpatterns = [
     path("app/<str:app_id>/msg", messages.Messages.as_view()),
+    path("app/<str:app_id>/msg/precheck/active", messages.Precheck.as_view()),
+    path("app/<str:app_id>/msg/bulk-expunge", expunging.BulkExpunge.as_view()),
+    path("app/<str:app_id>/msg/expunge-all-contents", expunging.ExpungeAllContents.as_view()),
     path(MESSAGE, messages.Message.as_view()),
-    path(f"{MESSAGE}/content", messages.MessageContent.as_view()),
+    path(f"{MESSAGE}/content", expunging.MessageContent.as_view()),
+    path(f"{MESSAGE}/cancel", messages.MessageCancel.as_view()),
     path(f"{MESSAGE}/delivery", outlook.MessageDeliveries.as_view()),
     path(f"{MESSAGE}/endpoint", deliveries.AttemptedDestinations.as_view()),
     path(f"{MESSAGE}/{ENDPOINT}/resend", deliveries.Resend.as_view()),
@@ -51,6 +57,6 @@ urlpatterns = [
     path(f"app/<str:app_id>/{ENDPOINT}/recover", recovery.Recover.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/replay-missing", recovery.ReplayMissing.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/bulk-replay", recovery.BulkReplay.as_view()),
-    path("background-task", recovery.BackgroundTasks.as_view()),
-    path("background-task/<str:task_id>", recovery.BackgroundTask.as_view()),
+    path("background-task", background_tasks.BackgroundTasks.as_view()),
+    path("background-task/<str:task_id>", background_tasks.OneBackgroundTask.as_view()),
 ]

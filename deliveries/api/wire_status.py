@@ -1,8 +1,9 @@
 """How deliveries and attempts look to those who know svix: its numbers and their names.
 
 An attempt succeeded or failed. A delivery of which an attempt has ended is `sending` while
-another is to come, and otherwise what its last attempt was; so one that was parked or cancelled
-after failures has failed, and nothing is `sending` whose next attempt will never be made.
+another is to come, `canceled` when it was ended before its time, and otherwise what its last
+attempt was; so one that was parked after failures has failed, and nothing is `sending` whose next
+attempt will never be made.
 """
 
 from enum import IntEnum
@@ -23,13 +24,13 @@ class WireStatus(IntEnum):
 
 
 OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
-#: Which attempted deliveries have a wire status; nothing attempted is pending or cancelled.
+#: Which deliveries that are listed have a wire status; nothing attempted is pending.
 SELECTED = {
     WireStatus.SUCCESS: (DeliveryStatus.DELIVERED,),
     WireStatus.PENDING: (),
-    WireStatus.FAIL: (DeliveryStatus.DEAD, DeliveryStatus.PARKED, DeliveryStatus.CANCELLED),
+    WireStatus.FAIL: (DeliveryStatus.DEAD, DeliveryStatus.PARKED),
     WireStatus.SENDING: OPEN,
-    WireStatus.CANCELED: (),
+    WireStatus.CANCELED: (DeliveryStatus.CANCELLED,),
 }
 
 
@@ -45,6 +46,6 @@ def of_delivery(delivery: Delivery) -> WireStatus:
         return WireStatus.SENDING if attempted else WireStatus.PENDING
     if delivery.status == DeliveryStatus.DELIVERED:
         return WireStatus.SUCCESS
-    if delivery.status == DeliveryStatus.CANCELLED and not attempted:
+    if delivery.status == DeliveryStatus.CANCELLED:
         return WireStatus.CANCELED
     return WireStatus.FAIL

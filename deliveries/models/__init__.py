@@ -9,10 +9,13 @@ from deliveries.models.attempts import Attempt
 from deliveries.models.decisions import DeadLetter, Replay, ReplayLane
 from deliveries.models.deliveries import Delivery, Lease, OpenDelivery, SettledDelivery
 from deliveries.models.events import Event, EventUid
+from deliveries.models.purges import BackgroundTask, ContentPurge
 from deliveries.models.states import DeliveryStatus, Trigger, Wait
 
 __all__ = [
     "Attempt",
+    "BackgroundTask",
+    "ContentPurge",
     "DeadLetter",
     "Delivery",
     "DeliveryStatus",

@@ -107,6 +107,11 @@ class SettledDelivery(DeliveryFacts):
                 condition=Q(last_error__isnull=False) & ~Q(status=DeliveryStatus.DELIVERED),
                 name="failed_of_endpoint",
             ),
+            models.Index(
+                fields=["endpoint_id", "id"],
+                condition=Q(status=DeliveryStatus.CANCELLED),
+                name="cancelled_of_endpoint",
+            ),
         ]
 
     def __str__(self) -> str:

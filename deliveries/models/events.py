@@ -1,6 +1,7 @@
 """What was published."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import CompositePrimaryKey, Q
 
@@ -21,6 +22,11 @@ class Event(models.Model):
     payload = models.BinaryField(null=True)
     #: When the payload is to be emptied, if before the whole partition goes.
     payload_expires_at = models.DateTimeField(null=True)
+    #: When its deliveries become due, if not at once.
+    deliver_at = models.DateTimeField(null=True)
+    tags = ArrayField(models.CharField(max_length=256), null=True)
+    #: Headers of its requests, sealed (message_headers.py); emptied with the payload.
+    headers = models.BinaryField(null=True)
     correlation_id = models.CharField(max_length=256, null=True)
     request_id = models.CharField(max_length=256, null=True)
     #: W3C Trace Context of the publish.
@@ -34,6 +40,11 @@ class Event(models.Model):
                 fields=["payload_expires_at"],
                 condition=Q(payload_expires_at__isnull=False),
                 name="event_payload_expiry",
+            ),
+            # Null is the rule for both, and then a publish writes nothing to them.
+            GinIndex(fields=["tags"], condition=Q(tags__isnull=False), name="event_tags"),
+            models.Index(
+                fields=["id"], condition=Q(headers__isnull=False), name="event_with_headers"
             ),
         ]
 

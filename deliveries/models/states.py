@@ -16,7 +16,7 @@ class DeliveryStatus(models.IntegerChoices):
     DEAD = 4
     #: Not sent, because the endpoint is disabled.
     PARKED = 5
-    #: Ended by a deletion or an expunged payload.
+    #: Ended by a person, a deletion or an expunged payload.
     CANCELLED = 6
 
 

@@ -6,6 +6,7 @@ Called by the publish door; the delivery loop (drain.py) takes it from there.
 
 from deliveries.publish.batch import BatchPublisher, KeyUsedError, NoTenantError
 from deliveries.publish.publication import (
+    SEPARATOR,
     Accepted,
     Outcome,
     OverloadedError,
@@ -18,6 +19,7 @@ from deliveries.publish.publisher import Publisher
 from deliveries.publish.statement import store_now
 
 __all__ = [
+    "SEPARATOR",
     "Accepted",
     "BatchPublisher",
     "KeyUsedError",

@@ -1,8 +1,12 @@
 """One event that somebody wants to publish, and what became of that."""
 
+from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
+
+#: Between tags, which hold no control characters.
+SEPARATOR = "\x1f"
 
 
 class Publication(NamedTuple):
@@ -28,6 +32,12 @@ class Publication(NamedTuple):
     correlation_id: str | None
     request_id: str | None
     traceparent: str | None
+    #: ISO 8601, in UTC.
+    deliver_at: str | None = None
+    #: Joined by SEPARATOR.
+    tags: str | None = None
+    #: Sealed (message_headers.py).
+    headers: bytes | None = None
 
 
 class Accepted(NamedTuple):
@@ -39,6 +49,8 @@ class Accepted(NamedTuple):
     channels: str | None
     #: None once it has been emptied.
     payload: bytes | None
+    tags: str | None = None
+    deliver_at: datetime | None = None
 
 
 class Refused(Enum):
@@ -71,4 +83,10 @@ def accepted(publication: Publication) -> Accepted:
         publication.event_type,
         publication.channels,
         publication.payload,
+        publication.tags,
+        _moment(publication.deliver_at),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

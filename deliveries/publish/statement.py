@@ -13,7 +13,14 @@ from django.db import connection as django_connection
 from django.db import transaction
 
 from deliveries.fan_out import FAN_OUT
-from deliveries.publish.publication import Accepted, Outcome, Publication, Refused, accepted
+from deliveries.publish.publication import (
+    SEPARATOR,
+    Accepted,
+    Outcome,
+    Publication,
+    Refused,
+    accepted,
+)
 from webhooks_platform.lib.binary_arrays import ByteaArray, TextArray, UuidArray
 from webhooks_platform.lib.database import Connection
 from webhooks_platform.lib.metrics import observe_accepted
@@ -27,7 +34,8 @@ _ARRAYS: tuple[type[UuidArray | TextArray | ByteaArray], ...] = (
     *(UuidArray,) * 2,
     *(TextArray,) * 3,
     ByteaArray,
-    *(TextArray,) * 4,
+    *(TextArray,) * 6,
+    ByteaArray,
 )
 _CASTS = {UuidArray: "uuid[]", TextArray: "text[]", ByteaArray: "bytea[]"}
 _PARAMETERS = ", ".join(f"%s::{_CASTS[kind]}" for kind in _ARRAYS)
@@ -45,7 +53,8 @@ WITH input AS MATERIALIZED (
 ),
 resolved AS MATERIALIZED (
     SELECT i.event_id, i.organization_id, i.key_id, i.fingerprint, i.event_type, i.uid,
-           string_to_array(i.channels, ',')::varchar[] AS channels, t.id AS tenant
+           string_to_array(i.channels, ',')::varchar[] AS channels,
+           i.deliver_at::timestamptz AS deliver_at, t.id AS tenant
     FROM input i JOIN LATERAL (
         SELECT id FROM tenant
         WHERE id = i.tenant_id AND organization_id = i.organization_id AND deleted_at IS NULL
@@ -83,9 +92,10 @@ stored AS MATERIALIZED (
 events AS (
     INSERT INTO event (
         id, organization_id, tenant_id, event_type, uid, channels, payload, payload_expires_at,
-        correlation_id, request_id, traceparent)
+        correlation_id, request_id, traceparent, deliver_at, tags, headers)
     SELECT s.event_id, s.organization_id, s.tenant, s.event_type, s.uid, s.channels, i.payload,
-           i.payload_expires_at::timestamptz, i.correlation_id, i.request_id, i.traceparent
+           i.payload_expires_at::timestamptz, i.correlation_id, i.request_id, i.traceparent,
+           s.deliver_at, string_to_array(i.tags, '{SEPARATOR}')::varchar[], i.headers
     FROM stored s JOIN input i USING (event_id)
 ),
 {FAN_OUT}
@@ -94,9 +104,10 @@ FROM resolved
 """
 
 # What stands in the way of publications that were not stored.
-_EXPLAIN = """
+_EXPLAIN = f"""
 SELECT i.event_id, k.fingerprint = i.fingerprint, u.event_id, e.tenant_id = i.tenant,
-       e.id, e.uid, e.event_type, array_to_string(e.channels, ','), e.payload
+       e.id, e.uid, e.event_type, array_to_string(e.channels, ','), e.payload,
+       array_to_string(e.tags, '{SEPARATOR}'), e.deliver_at
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
     AS i(event_id, tenant, key_id, fingerprint, uid)
 LEFT JOIN idempotency_key k ON k.id = i.key_id

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.queries.events import EventFilter, of_wanted
@@ -19,6 +19,9 @@ from deliveries.queries.paging import (
     in_looks,
     last_of_instant,
 )
+
+#: What svix' lists show: an attempt has ended, or there will be none.
+TOLD_OF = Q(last_status_code__isnull=False) | Q(status=DeliveryStatus.CANCELLED)
 
 
 def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
@@ -40,8 +43,8 @@ def of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
 
 
 def attempted_of_event(tenant_id: UUID, event_id: UUID) -> QuerySet[Delivery]:
-    """Return the deliveries of one event of which an attempt has ended, by endpoint."""
-    return of_event(tenant_id, event_id).filter(last_status_code__isnull=False)
+    """Return the deliveries of one event that were attempted or cancelled, by endpoint."""
+    return of_event(tenant_id, event_id).filter(TOLD_OF)
 
 
 def attempted_of_endpoint(
@@ -53,13 +56,15 @@ def attempted_of_endpoint(
     statuses: Collection[DeliveryStatus] | None = None,
     wanted: EventFilter,
 ) -> Page[Delivery]:
-    """Return an endpoint's deliveries of which an attempt has ended, newest event first.
+    """Return an endpoint's deliveries that were attempted or cancelled, newest event first.
 
     The window is one of event ids. Deliveries to one endpoint are sorted by event id, also
     those of one millisecond, whose own ids are in no order.
     """
     rows = Delivery.objects.filter(tenant_id=tenant_id, endpoint_id=endpoint_id)
-    attempted = rows.filter(last_status_code__isnull=False)
+    if statuses is not None:
+        rows = _of_indexed(rows, frozenset(statuses))
+    attempted = rows.filter(TOLD_OF)
     if statuses is not None:
         attempted = attempted.filter(status__in=statuses)
     attempted = of_wanted(attempted, wanted)
@@ -69,6 +74,18 @@ def attempted_of_endpoint(
         read=lambda part, count: _read(attempted, part, count),
         limit=limit,
     )
+
+
+def _of_indexed(
+    rows: QuerySet[Delivery], statuses: frozenset[DeliveryStatus]
+) -> QuerySet[Delivery]:
+    """Narrow rows to those of an index of their own, if there is one for these statuses."""
+    if statuses <= {DeliveryStatus.CANCELLED}:
+        return rows.filter(status=DeliveryStatus.CANCELLED)
+    if statuses <= {DeliveryStatus.DEAD, DeliveryStatus.PARKED}:
+        # Neither has been attempted without an error.
+        return rows.filter(status__in=sorted(statuses), last_error__isnull=False)
+    return rows
 
 
 def _edge(rows: QuerySet[Delivery], span: Window, size: int) -> UUID | None:

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from deliveries.models import DeliveryStatus
 from deliveries.queries.paging import last_of_instant
 from webhooks_platform.lib import ids
 
-COUNT = """
+COUNT = f"""
 SELECT (SELECT count(*) FROM attempt a
         WHERE a.endpoint_id = %(endpoint)s AND a.id >= %(first)s AND a.id <= %(last)s
           AND a.error_kind IS NULL),
@@ -21,21 +22,26 @@ SELECT (SELECT count(*) FROM attempt a
           AND o.last_status_code IS NULL),
        (SELECT count(*) FROM open_delivery o
         WHERE o.endpoint_id = %(endpoint)s AND o.id >= %(first)s AND o.id <= %(last)s
-          AND o.last_status_code IS NOT NULL)
+          AND o.last_status_code IS NOT NULL),
+       (SELECT count(*) FROM settled_delivery s
+        WHERE s.endpoint_id = %(endpoint)s AND s.id >= %(first)s AND s.id <= %(last)s
+          AND s.status = {DeliveryStatus.CANCELLED})
 """
 
 
 class EndpointCounts(NamedTuple):
-    """Attempts that succeeded and failed; open deliveries not tried yet, and to be tried again."""
+    """Attempts that succeeded and failed; open deliveries not tried yet, and to be tried again;
+    cancelled ones."""
 
     success: int
     fail: int
     pending: int
     sending: int
+    canceled: int
 
 
 def of_endpoint(endpoint_id: UUID, since: datetime, until: datetime) -> EndpointCounts:
-    """Count the attempts made, and the open deliveries of events published, between two times."""
+    """Count the attempts made, and open and cancelled deliveries of events of that time."""
     span = {
         "endpoint": endpoint_id,
         "first": ids.first_at(since),

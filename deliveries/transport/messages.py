@@ -30,10 +30,11 @@ class Request:
     """One HTTP request; framing headers are added by the door.
 
     `headers` are the platform's own, `custom_headers` the tenant's: these are judged again by
-    header_policy, and a clash between the two is a `config_error`. `deadline` is the time in
-    seconds for everything from name resolution to the last byte read. `tenant` groups name
-    lookups, so that one tenant's silent name servers do not take them all. `fresh_connection`
-    keeps an attempt after a `stale_connection` off kept-alive ones.
+    header_policy, and a clash between the two is a `config_error`. `message_headers` are the
+    tenant's too, for this request alone; they win over custom ones of the same name. `deadline`
+    is the time in seconds for everything from name resolution to the last byte read. `tenant`
+    groups name lookups, so that one tenant's silent name servers do not take them all.
+    `fresh_connection` keeps an attempt after a `stale_connection` off kept-alive ones.
     """
 
     url: EndpointUrl
@@ -41,6 +42,7 @@ class Request:
     body: bytes = field(repr=False)
     deadline: float
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    message_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     tenant: str = ""
     fresh_connection: bool = False
     client_certificate: ClientCertificate | None = None

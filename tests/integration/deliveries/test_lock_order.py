@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from django.db import connections
 
-from deliveries.closing import cancel_event, park
+from deliveries.closing import cancel_events, park
 from deliveries.models import Attempt, DeliveryStatus, Event, Lease, OpenDelivery, SettledDelivery
 from deliveries.outcome import LeasedDelivery
 from deliveries.record import record
@@ -102,7 +102,7 @@ def test_closing_endpoints_locks_by_id(two: Two) -> None:
 
 
 def test_cancelling_an_event_locks_by_id(two: Two) -> None:
-    while_low_is_held(two, lambda: cancel_event(two.event.id))
+    while_low_is_held(two, lambda: cancel_events([two.event.id]))
 
     assert OpenDelivery.objects.count() == 0
     assert SettledDelivery.objects.filter(status=DeliveryStatus.CANCELLED).count() == 2
@@ -111,7 +111,7 @@ def test_cancelling_an_event_locks_by_id(two: Two) -> None:
 def test_letting_attempts_be_the_last_locks_by_id(two: Two) -> None:
     assert len(claimed()) == 2
 
-    while_low_is_held(two, lambda: cancel_event(two.event.id))
+    while_low_is_held(two, lambda: cancel_events([two.event.id]))
 
     assert OpenDelivery.objects.filter(settled_as=DeliveryStatus.CANCELLED).count() == 2
 

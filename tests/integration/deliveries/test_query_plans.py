@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from deliveries.models import DeliveryStatus, Event
+from deliveries.models import DeliveryStatus, Event, SettledDelivery
 from deliveries.queries import attempts, deliveries, events
 from deliveries.queries.attempts import AttemptFilter
 from deliveries.queries.events import EventFilter
@@ -156,3 +156,60 @@ def test_attempted_messages_are_read_by_the_page(
     assert len(page.rows) == 50
     assert_indexed(plans, days=5)
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans(plans)) <= 200
+
+
+def test_a_rare_tag_is_found_by_its_index(tenant: Tenant, filled: Event) -> None:
+    tagged = list(Event.objects.order_by("id")[1000:1003])
+    Event.objects.update(tags=["common"])
+    Event.objects.filter(id__in=[event.id for event in tagged]).update(tags=["rare"])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE event")
+
+    with recorded_plans() as plans:
+        found = events.listed(
+            tenant.id, window(now=LATER), EventFilter(tag="rare"), limit=50, with_payload=False
+        )
+
+    assert found.rows == tagged[::-1]
+    assert_indexed(plans, days=DAYS)
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans(plans)) <= 20
+
+
+def test_a_common_tag_is_read_by_the_page(tenant: Tenant, filled: Event) -> None:
+    Event.objects.update(tags=["common"])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE event")
+
+    with recorded_plans() as plans:
+        found = events.listed(
+            tenant.id, window(now=LATER), EventFilter(tag="common"), limit=50, with_payload=False
+        )
+
+    assert len(found.rows) == 50
+    assert_indexed(plans, days=DAYS)
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans(plans)) <= 70
+
+
+def test_cancelled_deliveries_are_read_by_their_index(
+    tenant: Tenant, endpoint: Endpoint, filled: Event
+) -> None:
+    some = SettledDelivery.objects.filter(endpoint_id=endpoint.id).order_by("id")[10:13]
+    SettledDelivery.objects.filter(id__in=[row.id for row in some]).update(
+        status=DeliveryStatus.CANCELLED, last_status_code=None
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE settled_delivery")
+
+    with recorded_plans() as plans:
+        page = deliveries.attempted_of_endpoint(
+            tenant.id,
+            endpoint.id,
+            window(now=LATER),
+            limit=50,
+            statuses=[DeliveryStatus.CANCELLED],
+            wanted=NO_FILTER,
+        )
+
+    assert len(page.rows) == 3
+    assert_indexed(plans, days=DAYS)
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in scans(plans)) <= 20

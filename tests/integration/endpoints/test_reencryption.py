@@ -13,6 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import override_settings
 
+from deliveries import message_headers
+from deliveries.models import Event
 from endpoints import custom_headers, lifecycle, reencryption, rotation
 from endpoints.checks import check_ring
 from endpoints.models import Endpoint, SigningSecret
@@ -57,6 +59,9 @@ def made_with_old_key() -> Endpoint:
         IdempotencyKey.objects.create(
             id=endpoint.id, fingerprint=ids.new(), created_at=endpoint.created_at, answer=answer
         )
+        event_id = ids.new()
+        sealed = message_headers.seal([("B", "2")], event_id=event_id)
+        rows.event(endpoint.tenant, id=event_id, headers=sealed)
     return endpoint
 
 
@@ -77,10 +82,13 @@ def test_all_that_is_sealed_moves_to_the_newest_key_and_the_old_one_can_go() -> 
         assert ring.open(endpoint.userinfo or b"", bound_to=endpoint.id) == b"u:p"
         answer = IdempotencyKey.objects.get().answer
         assert ring.open(answer or b"", bound_to=endpoint.id) == b"{}"
+        event = Event.objects.get()
+        opened = message_headers.opened(bytes(event.headers or b""), event_id=event.id)
+        assert opened == (("B", "2"),)
         assert run("--check").splitlines()[-1] == "Keys that may be removed: none"
 
     assert output.splitlines()[-1] == f"Keys that may be removed: {key_id_of(OLD)}"
-    assert "5 values re-encrypted." in output
+    assert "6 values re-encrypted." in output
     assert set(SigningSecret.objects.values_list("key_id", flat=True)) == {key_id_of(NEW)}
     assert Endpoint.objects.get().version == version
 

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,7 +38,13 @@ def test_reads_every_field() -> None:
     )
 
     assert message == MessageIn(
-        "invoice.paid", "a.b-C_9", ["x", "y"], b'{"a": 1}', 5, {"name": "n"}, is_object=True
+        "invoice.paid",
+        "a.b-C_9",
+        ["x", "y"],
+        b'{"a": 1}',
+        timedelta(days=5),
+        {"name": "n"},
+        is_object=True,
     )
 
 
@@ -48,7 +55,7 @@ def test_sends_raw_text_in_place_of_the_payload() -> None:
 
 
 def test_ignores_unknown_and_null_fields() -> None:
-    message = parse(tags=["t"], eventId=None, channels=None, transformationsParams={"headers": {}})
+    message = parse(unknown=["t"], tags=[], eventId=None, transformationsParams={"headers": {}})
 
     assert message == parse()
 

@@ -1,10 +1,12 @@
 """The life of a delivery on one line of time."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 
-from deliveries import replay, test_events
-from deliveries.models import DeliveryStatus
+from deliveries import expunge, replay, test_events
+from deliveries.models import DeliveryStatus, Wait
 from deliveries.selection import Selection
 from endpoints import lifecycle
 from endpoints.audit import Actor
@@ -14,6 +16,7 @@ from tests.integration.deliveries.rows import (
     make_attempt,
     make_dead,
     make_event,
+    make_open,
     make_settled,
     the_delivery,
 )
@@ -31,6 +34,22 @@ def life(client: Client, delivery_id: object) -> str:
 def in_order(shown: str, *parts: str) -> bool:
     places = [shown.find(part) for part in parts]
     return -1 not in places and places == sorted(places)
+
+
+def test_it_tells_of_an_event_for_later_and_of_its_cancelling(
+    support: Client, alice: Tenant, endpoint: Endpoint
+) -> None:
+    when = datetime(2032, 1, 31, 12, 30, tzinfo=UTC)
+    event = make_event(alice, deliver_at=when, tags=["env:prod", "<b>"])
+    row = make_open(event, endpoint, next_attempt_at=when, wait=Wait.DELIVER_AT)
+
+    shown = text(support.get(f"/admin/deliveries/event/{event.id}/change/"))
+    waiting = life(support, row.id)
+    expunge.cancel(event, actor=TOM)
+
+    assert in_order(shown, "Deliver at:", "2032", "Tags:", "env:prod, &lt;b&gt;", "deliver at")
+    assert in_order(waiting, "published", "because the event is to be delivered then")
+    assert in_order(life(support, row.id), "published", "cancelling asked for by tom", "cancelled")
 
 
 def test_it_tells_who_decided(support: Client, alice: Tenant, endpoint: Endpoint) -> None:

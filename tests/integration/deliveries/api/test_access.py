@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deliveries.api.urls import urlpatterns
-from deliveries.models import DeadLetter, Event, OpenDelivery, Replay
+from deliveries.models import ContentPurge, DeadLetter, Event, OpenDelivery, Replay
 from endpoints.models import AuditEntry, Endpoint, Organization, Tenant
 from tests.integration.deliveries.rows import make_attempt, make_dead
 from tests.integration.endpoints.conftest import Api, api_of
@@ -33,6 +33,10 @@ READS = [
 WRITES = [
     ("DELETE", "msg/{event}/content", "manage"),
     ("DELETE", "msg/{event}/attempt/{attempt}/content", "manage"),
+    ("POST", "msg/{event}/cancel", "publish"),
+    ("POST", "msg/precheck/active", "publish"),
+    ("POST", "msg/bulk-expunge", "manage"),
+    ("POST", "msg/expunge-all-contents", "manage"),
     ("POST", "endpoint/{endpoint}/send-example", "manage"),
     ("POST", "msg/{event}/endpoint/{endpoint}/resend", "replay"),
     ("POST", "dead-letter/{letter}/replay", "replay"),
@@ -49,7 +53,12 @@ WRITES = [
 OF_ORGANIZATION = ["dead-letter", "background-task", "background-task/{task}"]
 ROUTES = [*(("GET", path, "read") for path in READS), *WRITES]
 every_route = pytest.mark.parametrize("route", ROUTES, ids=" ".join)
-WRONG = {"read": ("publish",), "replay": ("read", "publish"), "manage": ("read", "replay")}
+WRONG = {
+    "publish": ("read", "replay"),
+    "read": ("publish",),
+    "replay": ("read", "publish"),
+    "manage": ("read", "replay"),
+}
 
 
 @pytest.fixture
@@ -82,6 +91,7 @@ def assert_nothing_changed(event: Event) -> None:
     assert not OpenDelivery.objects.exists()
     assert Replay.objects.get().state == "paused"
     assert DeadLetter.objects.get().decision is None
+    assert not ContentPurge.objects.exists()
     assert not AuditEntry.objects.exists()
 
 
@@ -95,13 +105,13 @@ def test_no_route_is_missing_here() -> None:
 @pytest.fixture
 def strangers(stranger: Api, organization: Organization, charlie: Tenant) -> list[tuple[Api, str]]:
     """Who asks for Alice's rows in vain, and as whose."""
-    api = api_of(organization, "manage")
+    api = api_of(organization, "publish", "manage")
     return [
         # Another organization; a tenant that does not exist; one to whom they are not known.
         (stranger, "alice"),
         (api, "nobody"),
         (api, "charlie"),
-        (api_of(organization, "manage", tenant=charlie), "alice"),
+        (api_of(organization, "publish", "manage", tenant=charlie), "alice"),
     ]
 
 

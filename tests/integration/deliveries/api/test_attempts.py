@@ -78,7 +78,7 @@ def made(event: Event, endpoint: Endpoint, alice: Tenant) -> dict[str, str]:
         ("attempt/endpoint/hook?status_code_class=100", ""),
         ("attempt/endpoint/hook?channel=eu", "good lost failed"),
         ("attempt/endpoint/hook?event_types=other", "other"),
-        ("attempt/endpoint/hook?expanded_statuses=true&tag=x", "other good lost failed"),
+        ("attempt/endpoint/hook?expanded_statuses=true&unknown=x", "other good lost failed"),
         ("attempt/msg/order-1", "elsewhere good lost failed"),
         ("attempt/msg/order-1?endpoint_id=second", "elsewhere"),
         ("attempt/msg/order-1?event_types=other", ""),

@@ -33,14 +33,18 @@ def wire(when: datetime) -> str:
         (DeliveryStatus.DELIVERED, "success"),
         (DeliveryStatus.DEAD, "fail"),
         (DeliveryStatus.PARKED, "fail"),
-        (DeliveryStatus.CANCELLED, "fail"),
+        (DeliveryStatus.CANCELLED, "canceled"),
     ],
 )
 def test_a_settled_delivery_is_what_its_last_attempt_was(
     api: Api, event: Event, endpoint: Endpoint, status: DeliveryStatus, text: str
 ) -> None:
     make_settled(event, endpoint, status, attempts=3)
-    expected = {"status": {"success": 0, "fail": 2}[text], "statusText": text, "nextAttempt": None}
+    expected = {
+        "status": {"success": 0, "fail": 2, "canceled": 4}[text],
+        "statusText": text,
+        "nextAttempt": None,
+    }
 
     messages = api("GET", "/app/alice/endpoint/hook/msg", status=200)
     destinations = api("GET", "/app/alice/msg/order-1/endpoint", status=200)
