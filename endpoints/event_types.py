@@ -8,8 +8,9 @@ import jsonschema_rs
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from endpoints import operational
 from endpoints.audit import Actor, record
-from endpoints.models import EventType
+from endpoints.models import EventType, Tenant
 from webhooks_platform.lib import ids
 
 PREFIX = "evtype_"
@@ -56,6 +57,13 @@ def missing(organization_id: UUID, names: Sequence[str]) -> list[str]:
         organization_id=organization_id, name__in=names, archived=False
     ).values_list("name", flat=True)
     return sorted({*names} - {*known})
+
+
+def unknown_to(tenant: Tenant, names: Sequence[str]) -> list[str]:
+    """Return those of `names` of which the tenant's endpoints can never get an event."""
+    if tenant.is_operational:
+        return sorted({*names} - {*operational.EVENT_TYPES})
+    return missing(tenant.organization_id, names)
 
 
 def create(organization_id: UUID, name: str, values: EventTypeValues, *, actor: Actor) -> EventType:
@@ -127,9 +135,11 @@ def _record(actor: Actor, action: str, event_type: EventType, **detail: Any) -> 
     )
 
 
-def names(organization_id: UUID) -> list[str]:
-    """Return the names in the catalogue, archived ones left out."""
-    rows = EventType.objects.filter(organization_id=organization_id, archived=False)
+def names(tenant: Tenant) -> list[str]:
+    """Return the names of what the tenant's endpoints may get, archived ones left out."""
+    if tenant.is_operational:
+        return list(operational.EVENT_TYPES)
+    rows = EventType.objects.filter(organization_id=tenant.organization_id, archived=False)
     return list(rows.order_by("name").values_list("name", flat=True))
 
 

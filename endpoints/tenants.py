@@ -6,7 +6,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from endpoints import closing
+from endpoints import announcing, closing
+from endpoints.announcing import Kind, announce
 from endpoints.audit import Actor, record_tenant
 from endpoints.changes import apply, lock_tenant, unique_uid
 from endpoints.models import Endpoint, Tenant
@@ -49,11 +50,19 @@ def delete(tenant: Tenant, *, actor: Actor) -> None:
     now = timezone.now()
     with transaction.atomic():
         locked = lock_tenant(tenant.id)
-        apply(locked, {"uid": None, "deleted_at": now})
         open_endpoints = Endpoint.objects.select_for_update().filter(
             tenant=locked, deleted_at__isnull=True
         )
+        told = [each for e in open_endpoints for each in _ending(e, locked)]
+        apply(locked, {"uid": None, "deleted_at": now})
         for endpoint in open_endpoints:
             apply(endpoint, {"uid": None, "deleted_at": now})
         closing.close([endpoint.id for endpoint in open_endpoints], closing.Ending.DELETED)
         record_tenant(actor, "tenant.deleted", locked, endpoints=len(open_endpoints))
+        announce(told)
+
+
+def _ending(endpoint: Endpoint, tenant: Tenant) -> list[announcing.Announcement]:
+    # The row that is locked, so that the tenant is not read for each of its endpoints.
+    endpoint.tenant = tenant
+    return announcing.of(endpoint, Kind.DELETED)

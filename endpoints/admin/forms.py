@@ -142,7 +142,7 @@ class EndpointForm(JudgedForm):
     def _check_event_types(self, tenant: Tenant | None) -> None:
         known = self.initial.get("event_types") or ()
         wanted = [name for name in self.values.get("event_types") or () if name not in known]
-        missing = event_types.missing(tenant.organization_id, wanted) if tenant else []
+        missing = event_types.unknown_to(tenant, wanted) if tenant else []
         if missing:
             self.add_error("event_types", f"These don't exist: {', '.join(missing)}")
 

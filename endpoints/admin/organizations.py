@@ -45,15 +45,17 @@ class TenantAdmin(TenantModelAdmin):
     tenant_field = "pk"
     organization_field = "organization_id"
     id_prefix = ids.TENANT
-    list_display = ["wire_id", "uid", "name", "organization", "created_at"]
+    list_display = ["wire_id", "uid", "name", "organization", "is_operational", "created_at"]
     list_display_links = ["wire_id", "name"]
     list_select_related = ["organization"]
     list_filter = [OrganizationFilter]
     search_fields = ["uid", "name"]
-    readonly_fields = ("wire_id", "version", "created_at", "updated_at", "see_also")
+    readonly_fields = (
+        "wire_id", "is_operational", "version", "created_at", "updated_at", "see_also",
+    )  # fmt: skip
     fields = (
-        "wire_id", "organization", "uid", "name", "throttle_rate", "metadata", "policy", "version",
-        "created_at", "updated_at", "see_also",
+        "wire_id", "organization", "uid", "name", "throttle_rate", "metadata", "policy",
+        "is_operational", "version", "created_at", "updated_at", "see_also",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:

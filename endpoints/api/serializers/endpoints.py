@@ -107,6 +107,12 @@ class HeadersPatch(WireSerializer):
     headers = serializers.DictField(child=Text(allow_blank=True, allow_null=True), default=dict)
     deleteHeaders = serializers.ListField(child=Text(), default=list)  # noqa: N815
 
+    def changes(self) -> tuple[dict[str, str], list[str]]:
+        """Return the headers to set, and the names of those to remove."""
+        wanted = self.validated_data["headers"]
+        values = {name: value for name, value in wanted.items() if value is not None}
+        return values, [*self.validated_data["deleteHeaders"], *(wanted.keys() - values.keys())]
+
 
 class HeadersOut(WireSerializer):
     headers = serializers.DictField(child=serializers.CharField())
