@@ -25,7 +25,9 @@ class OrganizationAdmin(ScopedAdmin):
     list_display_links = ["wire_id", "name"]
     search_fields = ["name", "subject"]
     readonly_fields = ("wire_id", "is_default", "created_at", "see_also")
-    fields = ("wire_id", "name", "subject", "is_default", "created_at", "see_also")
+    fields = (
+        "wire_id", "name", "subject", "validates_payloads", "is_default", "created_at", "see_also",
+    )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         organizations.save(obj, changed=form.changed_data, actor=actor(request))

@@ -62,7 +62,7 @@ class EndpointUpdate(WireSerializer):
     channels = Names(max_length=CHANNELS_MAX, default=None)
     throttleRate = Rate(source="throttle_rate", default=None)  # noqa: N815
     metadata = Metadata(default=dict)
-    policy = Policy(default=dict)
+    policy = Policy(of_endpoint=True, default=dict)
 
 
 class EndpointIn(EndpointUpdate):
