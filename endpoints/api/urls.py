@@ -8,6 +8,7 @@ from endpoints.api.views.audit import Audit, AuditOfApplication
 from endpoints.api.views.endpoint_headers import EndpointHeaders
 from endpoints.api.views.endpoint_secrets import EndpointSecret, EndpointSecretRotation
 from endpoints.api.views.endpoints import Endpoint, Endpoints
+from endpoints.api.views.event_type_import import EventTypeImport
 from endpoints.api.views.event_types import EventType, EventTypes
 from endpoints.api.views.operational import OperationalEndpoint, OperationalEndpoints
 from endpoints.api.views.operational_secrets import (
@@ -37,5 +38,6 @@ urlpatterns = [
     path("api-key", ApiKeys.as_view()),
     path("api-key/<str:key_id>", OneApiKey.as_view()),
     path("event-type", EventTypes.as_view()),
+    path("event-type/import/openapi", EventTypeImport.as_view()),
     path("event-type/<str:name>", EventType.as_view()),
 ]
