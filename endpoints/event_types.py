@@ -131,12 +131,12 @@ def names(tenant: Tenant) -> list[str]:
     return list(rows.order_by("name").values_list("name", flat=True))
 
 
-def example(organization_id: UUID, name: str) -> dict[str, Any] | None:
-    """Return the first example of the type's newest schema that is an object, or None."""
+def example(organization_id: UUID, name: str, *, index: int = 0) -> dict[str, Any] | None:
+    """Return an example that is an object, of the newest schema that has any; or None."""
     row = EventType.objects.filter(organization_id=organization_id, name=name).first()
     versions = (row and row.schemas) or {}
     for schema in (versions[version] for version in newest_first(versions)):
-        for found in schema.get("examples", []) if isinstance(schema, dict) else []:
-            if isinstance(found, dict):
-                return found
+        given = schema.get("examples", []) if isinstance(schema, dict) else []
+        if found := [each for each in given if isinstance(each, dict)]:
+            return found[index] if index < len(found) else None
     return None
