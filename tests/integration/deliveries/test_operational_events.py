@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import standardwebhooks
 from django.db import connection, transaction
 
 from deliveries import replay
@@ -32,8 +33,10 @@ from tests.integration.deliveries.leasing import (
     retry,
     with_connection,
 )
+from tests.integration.deliveries.looping import nothing_open, run_loop
 from tests.integration.deliveries.replay.conftest import hints, taken_up
 from tests.integration.deliveries.rows import make_dead
+from tests.receiver import answer, running
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -385,3 +388,23 @@ def test_a_deleted_operational_endpoint_hears_no_more(
     lifecycle.update(endpoint, {"description": "x"}, actor=BOB)
 
     assert Event.objects.count() == 0
+
+
+def test_what_a_gone_endpoint_causes_arrives_signed(tenant: Tenant) -> None:
+    hidden = operational.find_or_create(tenant.organization_id, actor=BOB)
+    with running(lambda n, _: answer(410)) as gone, running() as receiver:
+        rows.endpoint(hidden, url=receiver.url)
+        endpoint = rows.endpoint(tenant, url=gone.url, uid="shop")
+        rows.open_delivery(rows.event(tenant), endpoint)
+
+        run_loop(lambda: len(receiver.requests) == 2 and nothing_open())
+
+    for arrived in receiver.requests:
+        standardwebhooks.Webhook(rows.SECRET).verify(arrived.body, arrived.headers)
+    bodies = [json.loads(arrived.body) for arrived in receiver.requests]
+    assert sorted(body["type"] for body in bodies) == [
+        "endpoint.disabled",
+        "message.attempt.exhausted",
+    ]
+    disabled = next(body["data"] for body in bodies if body["type"] == "endpoint.disabled")
+    assert (disabled["endpointUid"], disabled["trigger"]) == ("shop", "automatic")
