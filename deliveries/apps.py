@@ -6,7 +6,10 @@ class DeliveriesConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
+        from deliveries.announcements import store  # noqa: PLC0415
         from deliveries.closing import settle_closed  # noqa: PLC0415
+        from endpoints.announcing import on_announced  # noqa: PLC0415
         from endpoints.closing import on_closed  # noqa: PLC0415
 
         on_closed(settle_closed)
+        on_announced(store)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from deliveries import attempt_reports
 from deliveries.error_kinds import OURS
 from deliveries.models import DeliveryStatus, Trigger
 from deliveries.outcome import Outcome, Verdict
@@ -26,7 +27,7 @@ from webhooks_platform.lib.database import Connection
 # each is found does not depend on what the planner thinks of the tables, which were empty when
 # it looked: LATERAL with FOR UPDATE, and `= ANY (ARRAY[…])`, can only be a look-up by id for each
 # outcome, never a pass over the table (docs/adr/0021); num_nulls keeps out partial indexes.
-RECORD = f"""
+_RECORD = f"""
 WITH o AS (
     SELECT * FROM unnest(
         %(delivery)s::uuid[], %(lease)s::uuid[], %(verdict)s::smallint[], %(delay)s::float8[],
@@ -159,8 +160,14 @@ recovered AS (
     UPDATE endpoint_health h SET first_exhausted_at = NULL, consecutive_stalls = 0
     FROM recovering r WHERE h.endpoint_id = r.endpoint_id
 )
+"""
+_WRITTEN = f"""
 SELECT id, settles IS NOT DISTINCT FROM {DeliveryStatus.DEAD} AND NOT resumes FROM next_step
 """
+
+RECORD = _RECORD + _WRITTEN
+#: For a batch with something to tell to operational endpoints.
+RECORD_AND_REPORT = f"{_RECORD.rstrip()},\n{attempt_reports.REPORTS.strip()}{_WRITTEN}"
 
 PAUSE = """
 INSERT INTO endpoint_health (endpoint_id, paused_until, consecutive_stalls)
@@ -219,7 +226,9 @@ async def record(
 
 async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> dict[UUID, bool]:
     """Return the deliveries whose outcome was taken, and whether each was given up with it."""
-    cursor = await connection.execute(RECORD, _columns(outcomes), binary=True)
+    reports = attempt_reports.parameters(outcomes)
+    statement = RECORD if reports is None else RECORD_AND_REPORT
+    cursor = await connection.execute(statement, _columns(outcomes) | (reports or {}), binary=True)
     return dict(await cursor.fetchall())
 
 

@@ -27,17 +27,25 @@ class NoExampleError(Exception):
 
 
 @transaction.atomic
-def send(endpoint: Endpoint, event_type: str, *, actor: Actor, must_exist: bool = False) -> Event:
+def send(
+    endpoint: Endpoint,
+    event_type: str,
+    *,
+    actor: Actor,
+    must_exist: bool = False,
+    index: int = 0,
+) -> Event:
     """Store an example of the type and make it due; raise EndpointDisabledError.
 
-    Where the catalogue has none a small object is sent, or with `must_exist` NoExampleError raised.
+    `index` chooses among several. Where the catalogue has none a small object is sent, or with
+    `must_exist` NoExampleError raised.
     """
     tenant = endpoint.tenant
-    example = event_types.example(tenant.organization_id, event_type)
+    example = event_types.example(tenant.organization_id, event_type, index=index)
     if event_type == PING:
         example = {"success": True}
     if example is None and must_exist:
-        raise NoExampleError(f"No schema of {event_type} has an example.")
+        raise NoExampleError(f"No schema of {event_type} has such an example.")
     event = Event.objects.create(
         id=ids.new(),
         organization_id=tenant.organization_id,

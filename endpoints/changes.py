@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.utils import timezone
 
-from endpoints.models import Endpoint, Tenant
+from endpoints.models import Endpoint, Organization, Tenant
 
 UID_CONSTRAINTS = ("tenant_uid", "endpoint_uid")
 
@@ -47,6 +48,15 @@ def apply(row: Tenant | Endpoint, values: Mapping[str, Any]) -> list[str]:
 def touch(row: Tenant | Endpoint) -> None:
     """Raise the version of a locked row whose dependants have changed."""
     row.save(update_fields=_raise_version(row))
+
+
+def touch_catalogue(organization_id: UUID) -> None:
+    """Raise the version of what an organization's publishes are checked by, after a change of it.
+
+    The last row that a transaction locks, so that two do not wait for each other.
+    """
+    rows = Organization.objects.filter(id=organization_id)
+    rows.update(catalogue_version=F("catalogue_version") + 1)
 
 
 def _raise_version(row: Tenant | Endpoint) -> list[str]:

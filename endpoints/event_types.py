@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 from uuid import UUID
 
-import jsonschema_rs
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from endpoints import operational
 from endpoints.audit import Actor, record
-from endpoints.models import EventType
+from endpoints.changes import touch_catalogue
+from endpoints.models import EventType, Tenant
+from endpoints.schemas import newest_first
 from webhooks_platform.lib import ids
 
 PREFIX = "evtype_"
@@ -21,31 +23,15 @@ class EventTypeValues(TypedDict, total=False):
     description: str
     archived: bool
     deprecated: bool
-    #: Checked before (schema_fault).
+    #: Checked before (schemas.schema_fault).
     schemas: dict[str, Any] | None
+    validates_payloads: bool
     feature_flags: list[str]
     group_name: str | None
 
 
 class EventTypeExistsError(Exception):
     """The organization has an event type of this name."""
-
-
-def schema_fault(schema: Any) -> str | None:
-    """Say why this is no JSON Schema (draft 7) that stands for itself, or None.
-
-    Offline: a `$ref` to somewhere else would have the platform fetch what a tenant names.
-    """
-    if not isinstance(schema, dict | bool):
-        return "must be an object"
-    try:
-        jsonschema_rs.Draft7Validator(schema, offline=True)
-    except jsonschema_rs.ReferencingError as error:
-        return f"a reference cannot be resolved: {error}"
-    except jsonschema_rs.ValidationError as error:
-        place = "/".join(str(part) for part in error.instance_path)
-        return f"not a JSON Schema (draft 7) at /{place}: {error.message}"
-    return None
 
 
 def missing(organization_id: UUID, names: Sequence[str]) -> list[str]:
@@ -56,6 +42,13 @@ def missing(organization_id: UUID, names: Sequence[str]) -> list[str]:
         organization_id=organization_id, name__in=names, archived=False
     ).values_list("name", flat=True)
     return sorted({*names} - {*known})
+
+
+def unknown_to(tenant: Tenant, names: Sequence[str]) -> list[str]:
+    """Return those of `names` of which the tenant's endpoints can never get an event."""
+    if tenant.is_operational:
+        return sorted({*names} - {*operational.EVENT_TYPES})
+    return missing(tenant.organization_id, names)
 
 
 def create(organization_id: UUID, name: str, values: EventTypeValues, *, actor: Actor) -> EventType:
@@ -85,6 +78,7 @@ def expunge(event_type: EventType, *, actor: Actor) -> None:
     """Remove the event type for good; events of its name stay."""
     with transaction.atomic():
         if EventType.objects.filter(id=event_type.id).delete()[0]:
+            touch_catalogue(event_type.organization_id)
             _record(actor, "event_type.expunged", event_type)
 
 
@@ -101,6 +95,7 @@ def _insert(organization_id: UUID, name: str, values: EventTypeValues, actor: Ac
             )
     except IntegrityError:
         raise EventTypeExistsError from None
+    touch_catalogue(organization_id)
     _record(actor, "event_type.created", event_type)
     return event_type
 
@@ -112,6 +107,7 @@ def _update(event_type: EventType, values: dict[str, Any], actor: Actor) -> Even
             setattr(event_type, name, values[name])
         event_type.updated_at = timezone.now()
         event_type.save(update_fields=[*changed, "updated_at"])
+        touch_catalogue(event_type.organization_id)
         _record(actor, "event_type.updated", event_type, changed=changed)
     return event_type
 
@@ -127,17 +123,20 @@ def _record(actor: Actor, action: str, event_type: EventType, **detail: Any) -> 
     )
 
 
-def names(organization_id: UUID) -> list[str]:
-    """Return the names in the catalogue, archived ones left out."""
-    rows = EventType.objects.filter(organization_id=organization_id, archived=False)
+def names(tenant: Tenant) -> list[str]:
+    """Return the names of what the tenant's endpoints may get, archived ones left out."""
+    if tenant.is_operational:
+        return list(operational.EVENT_TYPES)
+    rows = EventType.objects.filter(organization_id=tenant.organization_id, archived=False)
     return list(rows.order_by("name").values_list("name", flat=True))
 
 
-def example(organization_id: UUID, name: str) -> dict[str, Any] | None:
-    """Return the first example of the type's newest schema that is an object, or None."""
+def example(organization_id: UUID, name: str, *, index: int = 0) -> dict[str, Any] | None:
+    """Return an example that is an object, of the newest schema that has any; or None."""
     row = EventType.objects.filter(organization_id=organization_id, name=name).first()
-    for _, schema in sorted(((row and row.schemas) or {}).items(), reverse=True):
-        for found in schema.get("examples", []) if isinstance(schema, dict) else []:
-            if isinstance(found, dict):
-                return found
+    versions = (row and row.schemas) or {}
+    for schema in (versions[version] for version in newest_first(versions)):
+        given = schema.get("examples", []) if isinstance(schema, dict) else []
+        if found := [each for each in given if isinstance(each, dict)]:
+            return found[index] if index < len(found) else None
     return None

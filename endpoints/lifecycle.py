@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from endpoints import closing, custom_headers, rotation
+from endpoints import announcing, closing, custom_headers, rotation
 from endpoints.address_policy import AddressPolicy
+from endpoints.announcing import Kind, announce
 from endpoints.audit import Actor, record_endpoint
 from endpoints.changes import apply, lock_endpoint, lock_tenant, unique_uid
 from endpoints.custom_headers import Headers
@@ -78,6 +79,7 @@ def create(
         endpoint.save(force_insert=True)
         rotation.store_first(endpoint, secret)
         record_endpoint(actor, "endpoint.created", endpoint)
+        announce(announcing.of(endpoint, Kind.CREATED))
     return endpoint
 
 
@@ -92,6 +94,7 @@ def update(endpoint: Endpoint, values: EndpointValues, *, actor: Actor) -> Endpo
         changed = apply(locked, _columns(locked, values))
         if shown := [name for name in changed if name not in DISABLING]:
             record_endpoint(actor, "endpoint.updated", locked, changed=shown)
+            announce(announcing.of(locked, Kind.UPDATED))
         if was_disabled != (locked.disabled_at is not None):
             _closed_or_opened(locked, actor)
     return locked
@@ -126,9 +129,12 @@ def delete(endpoint: Endpoint, *, actor: Actor) -> None:
     """End the endpoint and what was on its way to it; its uid is free again."""
     with transaction.atomic():
         locked = lock_endpoint(endpoint.id)
+        # As it was: the uid is given up.
+        told = announcing.of(locked, Kind.DELETED)
         apply(locked, {"uid": None, "deleted_at": timezone.now()})
         closing.close([locked.id], closing.Ending.DELETED)
         record_endpoint(actor, "endpoint.deleted", locked)
+        announce(told)
 
 
 def replace_headers(endpoint: Endpoint, headers: Headers, *, actor: Actor) -> None:
@@ -162,6 +168,7 @@ def _store_headers(endpoint: Endpoint, before: Headers, after: Headers, actor: A
     if names or (sealed is None) != (endpoint.headers is None):
         apply(endpoint, {"headers": sealed})
         record_endpoint(actor, "headers.updated", endpoint, names=names)
+        announce(announcing.of(endpoint, Kind.UPDATED))
 
 
 def _closed_or_opened(endpoint: Endpoint, actor: Actor, note: str = "") -> None:
@@ -170,10 +177,12 @@ def _closed_or_opened(endpoint: Endpoint, actor: Actor, note: str = "") -> None:
     if endpoint.disabled_at is None:
         EndpointHealth.objects.filter(endpoint=endpoint).update(first_exhausted_at=None)
         record_endpoint(actor, "endpoint.enabled", endpoint, **detail)
+        announce(announcing.of(endpoint, Kind.ENABLED))
         return
     closing.close([endpoint.id], closing.Ending.DISABLED)
     reason = endpoint.disabled_reason
     record_endpoint(actor, "endpoint.disabled", endpoint, reason=reason, **detail)
+    announce(announcing.of_disabled(endpoint))
 
 
 def _columns(endpoint: Endpoint, values: EndpointValues) -> dict[str, Any]:

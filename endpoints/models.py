@@ -17,6 +17,10 @@ class Organization(models.Model):
     name = models.CharField(max_length=256)
     created_at = models.DateTimeField(default=timezone.now)
     is_default = models.BooleanField(default=False)
+    #: Whether every publish must satisfy its event type's schema, if that has one.
+    validates_payloads = models.BooleanField(default=False, db_default=False)
+    #: Grows with every change of what publishes are checked by (endpoints.catalogues).
+    catalogue_version = models.BigIntegerField(default=1, db_default=1)
     #: Its id (`sub`) in JWTs made for svix-server, whose ids are no UUIDs.
     subject = models.CharField(max_length=64, null=True, blank=True, unique=True)
 
@@ -45,6 +49,8 @@ class Tenant(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     #: Overrides of the platform's delivery policy; see endpoints.policy.
     policy = models.JSONField(default=dict, blank=True)
+    #: Owns the organization's operational endpoints (endpoints.operational); never listed.
+    is_operational = models.BooleanField(default=False, db_default=False)
     #: Grows with every change; caches are keyed by it.
     version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
@@ -56,7 +62,12 @@ class Tenant(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "uid"], condition=Q(uid__isnull=False), name="tenant_uid"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=Q(is_operational=True, deleted_at__isnull=True),
+                name="one_operational_tenant",
+            ),
         ]
         indexes = [models.Index(fields=["organization", "id"], name="tenant_page")]
 
@@ -146,6 +157,8 @@ class EventType(models.Model):
     deprecated = models.BooleanField(default=False)
     #: Version name -> JSON Schema.
     schemas = models.JSONField(null=True, blank=True)
+    #: Whether publishes of the type must satisfy the newest schema.
+    validates_payloads = models.BooleanField(default=False, db_default=False)
     feature_flags = ArrayField(models.CharField(max_length=256), default=list, blank=True)
     group_name = models.CharField(max_length=256, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

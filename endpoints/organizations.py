@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from endpoints.audit import Actor, record
+from endpoints.changes import touch_catalogue
 from endpoints.models import Organization
 from webhooks_platform.lib import ids
 
@@ -17,6 +18,8 @@ def save(organization: Organization, *, changed: Sequence[str], actor: Actor) ->
         organization.save(force_insert=True)
     elif changed:
         organization.save(update_fields=list(changed))
+        if "validates_payloads" in changed:
+            touch_catalogue(organization.id)
     if is_new or changed:
         record(
             actor,

@@ -2,7 +2,8 @@
 
 Overrides are stored as they stand on the wire, in the JSON of `policy`:
 `{"retrySchedule": [60, 300.5], "sendTimeout": 15, "permanentStatuses": "400-407,422",
-"signatureHeader": "Omni-Signature"}`. What a level does not name, it inherits.
+"signatureHeader": "Omni-Signature", "unknownEventTypes": "refuse"}`. What a level does not name,
+it inherits.
 """
 
 import re
@@ -14,6 +15,9 @@ from django.conf import settings
 
 from endpoints.header_policy import OWN_NAMES, name_fault
 
+#: A tenant's rule for event types that are not in the catalogue; endpoints have none.
+UNKNOWN_EVENT_TYPES: Final = "unknownEventTypes"
+ACCEPT, REFUSE = "accept", "refuse"
 YEAR_SECONDS: Final = 31_536_000
 # A schedule is read at every failure; far beyond any in use, and short enough to store.
 SCHEDULE_STEPS_MAX: Final = 100
@@ -45,6 +49,8 @@ class DeliveryPolicy:
     permanent_statuses: str
     #: Name of the header with the timestamped-hex signature, sent in addition; None for none.
     signature_header: str | None = None
+    #: ACCEPT or REFUSE, for publishes.
+    unknown_event_types: str = ACCEPT
 
 
 def platform() -> DeliveryPolicy:
@@ -54,6 +60,7 @@ def platform() -> DeliveryPolicy:
         schedule=tuple(environment.WEBHOOKS_RETRY_SCHEDULE),
         send_timeout=environment.WEBHOOKS_SEND_TIMEOUT,
         permanent_statuses=environment.WEBHOOKS_PERMANENT_STATUSES,
+        unknown_event_types=environment.WEBHOOKS_UNKNOWN_EVENT_TYPES,
     )
 
 
@@ -64,12 +71,14 @@ def resolve(
     return replace(default, **{**_read(tenant), **_read(endpoint)})
 
 
-def checked(override: object) -> dict[str, Any]:
+def checked(override: object, *, of_endpoint: bool = False) -> dict[str, Any]:
     """Return `override` as it is to be stored, without its nulls; raise PolicyError."""
     if override is None:
         return {}
     if not isinstance(override, Mapping):
         raise PolicyError([("", "must be an object")])
+    if of_endpoint and override.get(UNKNOWN_EVENT_TYPES) is not None:
+        raise PolicyError([(UNKNOWN_EVENT_TYPES, "is decided by the application, not an endpoint")])
     _read(override)
     return {key: value for key, value in override.items() if value is not None}
 
@@ -142,9 +151,16 @@ def _signature_header(value: object) -> str | None:
     return value
 
 
+def _unknown_event_types(value: object) -> str:
+    if value not in (ACCEPT, REFUSE):
+        raise ValueError(f"must be {ACCEPT} or {REFUSE}")
+    return str(value)
+
+
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "retrySchedule": ("schedule", _schedule),
     "sendTimeout": ("send_timeout", _send_timeout),
     "permanentStatuses": ("permanent_statuses", _permanent_statuses),
     "signatureHeader": ("signature_header", _signature_header),
+    UNKNOWN_EVENT_TYPES: ("unknown_event_types", _unknown_event_types),
 }

@@ -9,7 +9,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from endpoints import signing_secrets
+from endpoints import announcing, signing_secrets
+from endpoints.announcing import Kind, announce
 from endpoints.audit import Actor, record_endpoint
 from endpoints.changes import lock_endpoint, touch
 from endpoints.models import Endpoint, SigningSecret
@@ -73,6 +74,7 @@ def rotate(
         record_endpoint(
             actor, "secret.rotated", locked, kind=material.kind, graceSeconds=grace_seconds
         )
+        announce(announcing.of(locked, Kind.UPDATED))
     return material
 
 

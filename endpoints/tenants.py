@@ -1,15 +1,18 @@
 """Create, change and delete tenants; every change is audited and raises the tenant's version."""
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from endpoints import closing
+from endpoints import announcing, closing
+from endpoints.announcing import Kind, announce
 from endpoints.audit import Actor, record_tenant
-from endpoints.changes import apply, lock_tenant, unique_uid
+from endpoints.changes import apply, lock_tenant, touch_catalogue, unique_uid
 from endpoints.models import Endpoint, Tenant
+from endpoints.policy import UNKNOWN_EVENT_TYPES
 
 
 class TenantValues(TypedDict, total=False):
@@ -28,6 +31,7 @@ def create(organization_id: UUID, values: TenantValues, *, actor: Actor) -> Tena
     with unique_uid(), transaction.atomic():
         tenant = Tenant.objects.create(organization_id=organization_id, **values)
         record_tenant(actor, "tenant.created", tenant)
+        _touch_catalogue(tenant, tenant.policy)
     return tenant
 
 
@@ -35,8 +39,10 @@ def update(tenant: Tenant, values: TenantValues, *, actor: Actor) -> Tenant:
     """Store what differs from the row as it is now; raise UidTakenError, Tenant.DoesNotExist."""
     with unique_uid(), transaction.atomic():
         locked = lock_tenant(tenant.id)
+        before = locked.policy
         changed = apply(locked, values)
         if changed:
+            _touch_catalogue(locked, before)
             record_tenant(actor, "tenant.updated", locked, changed=changed)
     return locked
 
@@ -49,11 +55,26 @@ def delete(tenant: Tenant, *, actor: Actor) -> None:
     now = timezone.now()
     with transaction.atomic():
         locked = lock_tenant(tenant.id)
-        apply(locked, {"uid": None, "deleted_at": now})
         open_endpoints = Endpoint.objects.select_for_update().filter(
             tenant=locked, deleted_at__isnull=True
         )
+        told = [each for e in open_endpoints for each in _ending(e, locked)]
+        apply(locked, {"uid": None, "deleted_at": now})
         for endpoint in open_endpoints:
             apply(endpoint, {"uid": None, "deleted_at": now})
         closing.close([endpoint.id for endpoint in open_endpoints], closing.Ending.DELETED)
         record_tenant(actor, "tenant.deleted", locked, endpoints=len(open_endpoints))
+        _touch_catalogue(locked, locked.policy)
+        announce(told)
+
+
+def _touch_catalogue(tenant: Tenant, before: Mapping[str, Any]) -> None:
+    """After a change of a tenant with a rule of its own: publishes go by its id, uid and rule."""
+    if UNKNOWN_EVENT_TYPES in before or UNKNOWN_EVENT_TYPES in tenant.policy:
+        touch_catalogue(tenant.organization_id)
+
+
+def _ending(endpoint: Endpoint, tenant: Tenant) -> list[announcing.Announcement]:
+    # The row that is locked, so that the tenant is not read for each of its endpoints.
+    endpoint.tenant = tenant
+    return announcing.of(endpoint, Kind.DELETED)

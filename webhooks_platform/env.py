@@ -60,6 +60,7 @@ class Environment(BaseSettings):
     WEBHOOKS_SEND_TIMEOUT: float = Field(default=15, gt=0, le=60)
     WEBHOOKS_DISABLE_AFTER: float = Field(default=432_000, ge=0)
     WEBHOOKS_PERMANENT_STATUSES: str = "400-407,409-424,426-428,430-499"
+    WEBHOOKS_UNKNOWN_EVENT_TYPES: Literal["accept", "refuse"] = "accept"
 
     WEBHOOKS_ALLOWED_NETWORKS: Texts = []
     WEBHOOKS_HTTPS_ONLY: bool = False

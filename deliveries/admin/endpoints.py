@@ -72,7 +72,7 @@ class DeliveringEndpointAdmin(EndpointAdmin):
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send an example to this endpoint alone, and wait a moment for what it answers."""
         endpoint = self.get_or_refuse(request, object_id, Capability.CONFIGURE)
-        names = endpoint.event_types or event_types.names(endpoint.tenant.organization_id)
+        names = endpoint.event_types or event_types.names(endpoint.tenant)
         form = TestEventForm(sent(request), names=[*names] or [test_events.DEFAULT_TYPE])
         if request.method != "POST" or not form.is_valid():
             return self._ask_test(request, endpoint, form)

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 
 from deliveries.api.batch_in import BatchIn, parse_batch
+from deliveries.api.catalogue_check import faults
 from deliveries.api.door import Door
 from deliveries.api.message_out import render
 from deliveries.api.publish_door import REFUSALS
@@ -27,6 +28,7 @@ from deliveries.publish import (
     Publication,
     Refused,
 )
+from endpoints.catalogues import Catalogue
 from endpoints.principals import Principal
 from webhooks_platform.api import errors
 from webhooks_platform.api.asgi_exchange import Scope
@@ -60,6 +62,8 @@ class BatchDoor(Door):
             index: make_publication(principal, app, message, headers)
             for index, message in batch.messages.items()
         }
+        catalogue = await self.catalogue_of(principal)
+        await asyncio.to_thread(_check, catalogue, batch, publications)
 
         def shown(outcomes: Mapping[UUID, Outcome]) -> bytes:
             return _render(batch, publications, outcomes, with_content=with_content)
@@ -72,6 +76,14 @@ class BatchDoor(Door):
             raise errors.not_found(NO_APPLICATION) from None
         except KeyUsedError:
             raise errors.conflict(REFUSALS[Refused.KEY_USED]) from None
+
+
+def _check(catalogue: Catalogue, batch: BatchIn, publications: dict[int, Publication]) -> None:
+    """Move what the organization or the tenant does not take to the bad messages."""
+    for index in list(publications):
+        if found := faults(catalogue, publications[index], batch.messages[index]):
+            batch.refuse(index, found)
+            del publications[index]
 
 
 def _render(

@@ -1,5 +1,6 @@
 """The messages of one batch: each is checked by itself, so that a bad one fails alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -26,6 +27,12 @@ class BatchIn:
 
     messages: dict[int, MessageIn]
     faults: dict[int, list[Fault]]
+
+    def refuse(self, index: int, found: Sequence[Fault]) -> None:
+        """Make a message a bad one, with faults as if it stood alone."""
+        self.messages.pop(index, None)
+        place = ["body", "messages", str(index)]
+        self.faults[index] = [{**each, "loc": [*place, *each["loc"][1:]]} for each in found]
 
 
 def parse_batch(body: bytes) -> BatchIn:
@@ -56,9 +63,7 @@ def _add(batch: BatchIn, index: int, text: bytes) -> bool:
         batch.faults[index] = json_error(error, *place).faults
         return False
     except FieldError as error:
-        batch.faults[index] = [
-            {**fault, "loc": ["body", *place, *fault["loc"][1:]]} for fault in error.faults
-        ]
+        batch.refuse(index, error.faults)
     return True
 
 

@@ -11,6 +11,7 @@ from deliveries.api.publish_headers import PublishHeaders, read_headers
 from deliveries.publish import OverloadedError, PublishError, UnavailableError
 from endpoints import bearer
 from endpoints.api.permissions import check
+from endpoints.catalogues import Catalogue, Catalogues
 from endpoints.models import ApiKey
 from endpoints.principals import Principal
 from webhooks_platform.api import errors
@@ -39,6 +40,7 @@ class Door(ABC):
     def __init__(self, keys: Reconnecting) -> None:
         """`keys` is the connection on which API keys are looked up."""
         self._keys = keys
+        self._catalogues = Catalogues()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
         """Answer one request; `app` is the tenant's id or uid in the path."""
@@ -73,6 +75,17 @@ class Door(ABC):
         check(principal, ApiKey.Scope.PUBLISH)
         check_content_type(headers.content_type)
         return principal
+
+    async def catalogue_of(self, principal: Principal) -> Catalogue:
+        """Return what the organization's publishes are checked by."""
+        organization_id = principal.organization_id
+        found = self._catalogues.recall(organization_id)
+        if found is not None:
+            return found
+        try:
+            return await self._catalogues.load(organization_id, await self._keys.get())
+        except psycopg.OperationalError:
+            raise errors.unavailable() from None
 
     async def _look_up(self, token: str) -> Principal:
         try:

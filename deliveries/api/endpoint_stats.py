@@ -72,10 +72,16 @@ class SendExample(APIView):
     def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
         """Send an example of an event type to this endpoint alone, whatever its filters say."""
         endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
-        name = ExampleIn.read(request)["eventType"]
+        wanted = ExampleIn.read(request)
         try:
             with refusals("endpoint_id"):
-                event = test_events.send(endpoint, name, actor=actor(request), must_exist=True)
+                event = test_events.send(
+                    endpoint,
+                    wanted["eventType"],
+                    actor=actor(request),
+                    must_exist=True,
+                    index=wanted["exampleIndex"] or 0,
+                )
         except NoExampleError as error:
             raise ApiError(400, "invalid_scheme", str(error)) from None
         return Response(event_out.shown(event, with_payload=True))

@@ -7,8 +7,9 @@ import asyncio
 
 from django.conf import settings
 
+from deliveries.api.catalogue_check import faults
 from deliveries.api.door import Door
-from deliveries.api.message_in import parse_message
+from deliveries.api.message_in import MessageIn, parse_message
 from deliveries.api.message_out import render
 from deliveries.api.new_tenant import create_tenant
 from deliveries.api.publish_headers import PublishHeaders
@@ -18,7 +19,7 @@ from deliveries.api.publish_request import (
     make_publication,
     wants_content,
 )
-from deliveries.publish import Accepted, Outcome, Publisher, Refused
+from deliveries.publish import Accepted, Outcome, Publication, Publisher, Refused
 from endpoints.principals import Principal
 from webhooks_platform.api import errors
 from webhooks_platform.api.asgi_exchange import Scope
@@ -59,12 +60,25 @@ class PublishDoor(Door):
         publication = make_publication(
             principal, app, message, headers, key_id=key_id, fingerprint=fingerprint
         )
+        await self._check(principal, publication, message)
         outcome = await self._publisher.publish(publication)
         if outcome is Refused.NO_TENANT and message.application is not None:
             await create_tenant(principal, app, message.application, headers.request_id)
             outcome = await self._publisher.publish(publication)
         event = _accepted(outcome)
         return render(event, with_content=with_content, is_object=message.is_object)
+
+    async def _check(
+        self, principal: Principal, publication: Publication, message: MessageIn
+    ) -> None:
+        """Raise the 422 for what the organization or the tenant does not take."""
+        catalogue = await self.catalogue_of(principal)
+        if len(message.payload) > LARGE_BYTES:
+            found = await asyncio.to_thread(faults, catalogue, publication, message)
+        else:
+            found = faults(catalogue, publication, message)
+        if found:
+            raise errors.FieldError(found)
 
 
 def _accepted(outcome: Outcome) -> Accepted:

@@ -58,6 +58,7 @@ resolved AS MATERIALIZED (
     FROM input i JOIN LATERAL (
         SELECT id FROM tenant
         WHERE id = i.tenant_id AND organization_id = i.organization_id AND deleted_at IS NULL
+          AND NOT is_operational
         UNION ALL
         SELECT id FROM tenant
         WHERE organization_id = i.organization_id AND uid = i.tenant_uid AND deleted_at IS NULL

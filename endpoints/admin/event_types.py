@@ -22,14 +22,16 @@ class EventTypeAdmin(ScopedAdmin):
     changes = Capability.OPERATE
     form = EventTypeForm
     id_prefix = event_types.PREFIX
-    list_display = ["name", "organization", "archived", "deprecated", "group_name"]
+    list_display = [
+        "name", "organization", "archived", "deprecated", "validates_payloads", "group_name",
+    ]  # fmt: skip
     list_select_related = ["organization"]
-    list_filter = ["archived", "deprecated"]
+    list_filter = ["archived", "deprecated", "validates_payloads"]
     search_fields = ["name"]
     readonly_fields = ("created_at", "updated_at", "see_also")
     fields = (
         "organization", "name", "description", "archived", "deprecated", "schemas",
-        "feature_flags", "group_name", "created_at", "updated_at", "see_also",
+        "validates_payloads", "feature_flags", "group_name", "created_at", "updated_at", "see_also",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EventType]:

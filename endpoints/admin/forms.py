@@ -24,8 +24,12 @@ POLICY_HELP = 'Like {"retrySchedule": [60, 300], "sendTimeout": 10}; empty to in
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Organization
-        fields = ["name", "subject"]
-        help_texts = {"subject": "Its id (sub) in tokens made for svix-server, org_…"}
+        fields = ["name", "subject", "validates_payloads"]
+        help_texts = {
+            "validates_payloads": "Publishes must satisfy the newest schema of their event type, "
+            "where it has one.",
+            "subject": "Its id (sub) in tokens made for svix-server, org_…",
+        }
 
     def clean_subject(self) -> str | None:
         return self.cleaned_data["subject"] or None
@@ -67,6 +71,7 @@ class EventTypeForm(JudgedForm):
         "archived": "archived",
         "deprecated": "deprecated",
         "schemas": "schemas",
+        "validates_payloads": "validatePayloads",
         "feature_flags": "featureFlags",
         "group_name": "groupName",
     }
@@ -76,15 +81,16 @@ class EventTypeForm(JudgedForm):
         model = EventType
         fields = [
             "organization", "name", "description", "archived", "deprecated", "schemas",
-            "feature_flags", "group_name",
+            "validates_payloads", "feature_flags", "group_name",
         ]  # fmt: skip
         help_texts = {
             "schemas": 'JSON Schemas (draft 7) by version, like {"1": {"type": "object"}}.',
+            "validates_payloads": "Publishes of the type must satisfy its newest schema.",
             "feature_flags": "Separated by commas.",
         }
 
     def wire_value(self, name: str, value: Any) -> Any:
-        if name in ("archived", "deprecated"):
+        if name in ("archived", "deprecated", "validates_payloads"):
             return bool(value)
         return value or "" if name == "description" else value or None
 
@@ -142,7 +148,7 @@ class EndpointForm(JudgedForm):
     def _check_event_types(self, tenant: Tenant | None) -> None:
         known = self.initial.get("event_types") or ()
         wanted = [name for name in self.values.get("event_types") or () if name not in known]
-        missing = event_types.missing(tenant.organization_id, wanted) if tenant else []
+        missing = event_types.unknown_to(tenant, wanted) if tenant else []
         if missing:
             self.add_error("event_types", f"These don't exist: {', '.join(missing)}")
 

@@ -25,7 +25,9 @@ class OrganizationAdmin(ScopedAdmin):
     list_display_links = ["wire_id", "name"]
     search_fields = ["name", "subject"]
     readonly_fields = ("wire_id", "is_default", "created_at", "see_also")
-    fields = ("wire_id", "name", "subject", "is_default", "created_at", "see_also")
+    fields = (
+        "wire_id", "name", "subject", "validates_payloads", "is_default", "created_at", "see_also",
+    )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         organizations.save(obj, changed=form.changed_data, actor=actor(request))
@@ -45,15 +47,17 @@ class TenantAdmin(TenantModelAdmin):
     tenant_field = "pk"
     organization_field = "organization_id"
     id_prefix = ids.TENANT
-    list_display = ["wire_id", "uid", "name", "organization", "created_at"]
+    list_display = ["wire_id", "uid", "name", "organization", "is_operational", "created_at"]
     list_display_links = ["wire_id", "name"]
     list_select_related = ["organization"]
     list_filter = [OrganizationFilter]
     search_fields = ["uid", "name"]
-    readonly_fields = ("wire_id", "version", "created_at", "updated_at", "see_also")
+    readonly_fields = (
+        "wire_id", "is_operational", "version", "created_at", "updated_at", "see_also",
+    )  # fmt: skip
     fields = (
-        "wire_id", "organization", "uid", "name", "throttle_rate", "metadata", "policy", "version",
-        "created_at", "updated_at", "see_also",
+        "wire_id", "organization", "uid", "name", "throttle_rate", "metadata", "policy",
+        "is_operational", "version", "created_at", "updated_at", "see_also",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:

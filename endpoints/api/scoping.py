@@ -39,7 +39,8 @@ def get_by_id_or_uid(
 
 def get_tenant(principal: Principal, text: str) -> Tenant:
     """Return the tenant that `{app_id}` names, inside what the caller's key reaches, or 404."""
-    rows = Tenant.objects.filter(organization_id=principal.organization_id, deleted_at__isnull=True)
+    rows = Tenant.objects.filter(organization_id=principal.organization_id)
+    rows = rows.filter(deleted_at__isnull=True, is_operational=False)
     if principal.tenant_id is not None:
         rows = rows.filter(id=principal.tenant_id)
     return get_by_id_or_uid(rows, ids.TENANT, text)

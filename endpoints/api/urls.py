@@ -8,9 +8,17 @@ from endpoints.api.views.audit import Audit, AuditOfApplication
 from endpoints.api.views.endpoint_headers import EndpointHeaders
 from endpoints.api.views.endpoint_secrets import EndpointSecret, EndpointSecretRotation
 from endpoints.api.views.endpoints import Endpoint, Endpoints
+from endpoints.api.views.event_type_import import EventTypeImport
 from endpoints.api.views.event_types import EventType, EventTypes
+from endpoints.api.views.operational import OperationalEndpoint, OperationalEndpoints
+from endpoints.api.views.operational_secrets import (
+    OperationalHeaders,
+    OperationalSecret,
+    OperationalSecretRotation,
+)
 
 ENDPOINT = "app/<str:app_id>/endpoint/<str:endpoint_id>"
+OPERATIONAL = "operational-webhook/endpoint/<str:endpoint_id>"
 
 urlpatterns = [
     path("app", Applications.as_view()),
@@ -20,10 +28,16 @@ urlpatterns = [
     path(f"{ENDPOINT}/headers", EndpointHeaders.as_view()),
     path(f"{ENDPOINT}/secret", EndpointSecret.as_view()),
     path(f"{ENDPOINT}/secret/rotate", EndpointSecretRotation.as_view()),
+    path("operational-webhook/endpoint", OperationalEndpoints.as_view()),
+    path(OPERATIONAL, OperationalEndpoint.as_view()),
+    path(f"{OPERATIONAL}/headers", OperationalHeaders.as_view()),
+    path(f"{OPERATIONAL}/secret", OperationalSecret.as_view()),
+    path(f"{OPERATIONAL}/secret/rotate", OperationalSecretRotation.as_view()),
     path("app/<str:app_id>/audit", AuditOfApplication.as_view()),
     path("audit", Audit.as_view()),
     path("api-key", ApiKeys.as_view()),
     path("api-key/<str:key_id>", OneApiKey.as_view()),
     path("event-type", EventTypes.as_view()),
+    path("event-type/import/openapi", EventTypeImport.as_view()),
     path("event-type/<str:name>", EventType.as_view()),
 ]

@@ -14,9 +14,14 @@ from svix.api import (
     EndpointListOptions,
     EndpointPatch,
     EndpointSecretRotateIn,
+    EventTypeImportOpenApiIn,
     EventTypeIn,
     EventTypeListOptions,
     EventTypePatch,
+    OperationalWebhookEndpointHeadersIn,
+    OperationalWebhookEndpointIn,
+    OperationalWebhookEndpointSecretIn,
+    OperationalWebhookEndpointUpsertIn,
     Ordering,
     Svix,
     SvixOptions,
@@ -153,3 +158,42 @@ def test_event_types(svix: Svix) -> None:
     ]
     svix.event_type.delete("a.b")
     assert [event_type.name for event_type in svix.event_type.list().data] == ["a.a"]
+
+
+def test_operational_endpoints(svix: Svix) -> None:
+    endpoints = svix.operational_webhook.endpoint
+    wanted = OperationalWebhookEndpointIn(
+        url="https://e.test/ops", uid="ops", event_types=["endpoint.disabled"], secret=rows.SECRET
+    )
+    created = endpoints.create(wanted)
+    assert endpoints.get("ops") == created
+    assert (created.event_types, created.disabled) == (["endpoint.disabled"], False)
+    assert [each.id for each in endpoints.list().data] == [created.id]
+
+    replaced = endpoints.upsert(
+        "ops", OperationalWebhookEndpointUpsertIn(url="https://e.test/2", uid="ops")
+    )
+    assert (replaced.id, replaced.event_types) == (created.id, None)
+    endpoints.set_headers("ops", OperationalWebhookEndpointHeadersIn(headers={"X-Mine": "m"}))
+    assert endpoints.get_headers("ops").headers == {"X-Mine": "m"}
+    assert endpoints.get_secret("ops").key == rows.SECRET
+    endpoints.rotate_secret("ops", OperationalWebhookEndpointSecretIn())
+    assert endpoints.get_secret("ops").key != rows.SECRET
+
+    assert svix.application.list().data == []
+    endpoints.delete("ops")
+    assert endpoints.list().data == []
+
+
+def test_event_types_are_imported(svix: Svix) -> None:
+    text = "openapi: 3.1.0\nwebhooks:\n  a.b:\n    post: {description: d}\n"
+
+    dry = svix.event_type.import_openapi(EventTypeImportOpenApiIn(spec_raw=text, dry_run=True))
+    done = svix.event_type.import_openapi(EventTypeImportOpenApiIn(spec_raw=text))
+
+    assert [each.name for each in dry.data.to_modify or []] == ["a.b"]
+    assert (dry.data.modified, done.data.modified) == ([], ["a.b"])
+    assert svix.event_type.get("a.b").description == "d"
+    with pytest.raises(HttpError) as refused:
+        svix.event_type.import_openapi(EventTypeImportOpenApiIn())
+    assert (refused.value.status_code, refused.value.code) == (400, "invalid_spec")

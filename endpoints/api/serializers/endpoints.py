@@ -62,7 +62,7 @@ class EndpointUpdate(WireSerializer):
     channels = Names(max_length=CHANNELS_MAX, default=None)
     throttleRate = Rate(source="throttle_rate", default=None)  # noqa: N815
     metadata = Metadata(default=dict)
-    policy = Policy(default=dict)
+    policy = Policy(of_endpoint=True, default=dict)
 
 
 class EndpointIn(EndpointUpdate):
@@ -106,6 +106,12 @@ class HeadersPatch(WireSerializer):
 
     headers = serializers.DictField(child=Text(allow_blank=True, allow_null=True), default=dict)
     deleteHeaders = serializers.ListField(child=Text(), default=list)  # noqa: N815
+
+    def changes(self) -> tuple[dict[str, str], list[str]]:
+        """Return the headers to set, and the names of those to remove."""
+        wanted = self.validated_data["headers"]
+        values = {name: value for name, value in wanted.items() if value is not None}
+        return values, [*self.validated_data["deleteHeaders"], *(wanted.keys() - values.keys())]
 
 
 class HeadersOut(WireSerializer):

@@ -10,7 +10,7 @@ from typing import Any
 from rest_framework import serializers
 
 from endpoints.api.serializers.fields import NAME_MAX, Flag, Name, Text, WireSerializer
-from endpoints.event_types import schema_fault
+from endpoints.schemas import schema_fault
 
 ONE_FLAG, FLAGS = "featureFlag", "featureFlags"
 
@@ -35,6 +35,8 @@ class EventTypeUpdate(WireSerializer):
     archived = Flag(default=False)
     deprecated = Flag(default=False)
     schemas = Schemas(allow_null=True, default=None)
+    #: svix's clients do not know it, so what they send leaves it as it is.
+    validatePayloads = Flag(source="validates_payloads", required=False)  # noqa: N815
     featureFlags = serializers.ListField(  # noqa: N815 - the wire's name.
         child=Name(), source="feature_flags", default=list
     )
@@ -59,6 +61,7 @@ class EventTypeOut(WireSerializer):
     archived = serializers.BooleanField()
     deprecated = serializers.BooleanField()
     schemas = serializers.DictField(allow_null=True)
+    validatePayloads = serializers.BooleanField(source="validates_payloads")  # noqa: N815
     featureFlag = serializers.SerializerMethodField()  # noqa: N815
     featureFlags = serializers.ListField(  # noqa: N815
         child=serializers.CharField(), source="feature_flags"

@@ -48,6 +48,11 @@ POLICY_SCHEMA = {
             "the empty text undoes what is inherited.",
             "examples": [policy.SUGGESTED_SIGNATURE_HEADER],
         },
+        policy.UNKNOWN_EVENT_TYPES: {
+            "enum": [policy.ACCEPT, policy.REFUSE, None],
+            "description": "Of an application only: what becomes of a publish whose event type "
+            "is not in the catalogue.",
+        },
     },
 }
 
@@ -196,9 +201,13 @@ class Metadata(serializers.DictField):
 class Policy(serializers.JSONField):
     """Overrides of the delivery policy, see endpoints.policy; an unknown key is a fault here."""
 
+    def __init__(self, *, of_endpoint: bool = False, **options: Any) -> None:
+        self.of_endpoint = of_endpoint
+        super().__init__(**options)
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         try:
-            return policy.checked(data)
+            return policy.checked(data, of_endpoint=self.of_endpoint)
         except PolicyError as error:
             faults = {key or "non_field_errors": [message] for key, message in error.faults}
             raise serializers.ValidationError(faults) from None

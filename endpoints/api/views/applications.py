@@ -34,7 +34,9 @@ class Applications(APIView):
     )
     def get(self, request: Request) -> Response:
         rows = Tenant.objects.filter(
-            organization_id=caller(request).organization_id, deleted_at__isnull=True
+            organization_id=caller(request).organization_id,
+            deleted_at__isnull=True,
+            is_operational=False,
         )
         page = paginate(request.query_params, rows, KEY, default_order="ascending")
         return Response(page.body(list(ApplicationOut(page.rows, many=True).data)))

@@ -49,9 +49,6 @@ class EndpointHeaders(APIView):
         endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
         body = HeadersPatch(data=request.data)
         body.is_valid(raise_exception=True)
-        wanted = body.validated_data["headers"]
-        changes = {name: value for name, value in wanted.items() if value is not None}
-        deleted = [*body.validated_data["deleteHeaders"], *(wanted.keys() - changes.keys())]
         with refusals():
-            lifecycle.patch_headers(endpoint, changes, deleted, actor=actor(request))
+            lifecycle.patch_headers(endpoint, *body.changes(), actor=actor(request))
         return Response(status=204)

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from deliveries import attempt_reports
 from deliveries.claim import CLAIM
 from deliveries.outcome import Closed, LeasedDelivery
-from deliveries.record import RECORD, _columns
+from deliveries.record import RECORD, RECORD_AND_REPORT, _columns
 from deliveries.reopening import REOPEN, reopening
 from deliveries.sweep import ABANDONED, ENDED
 from tests import rows
-from tests.integration.deliveries.leasing import delivered, with_connection
+from tests.integration.deliveries.leasing import dead, delivered, with_connection
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -25,13 +26,21 @@ TABLES = ("open_delivery", "dead_letter")
 Values = dict[str, Any] | Sequence[Any]
 
 
-def record_values() -> Values:
-    leased = LeasedDelivery(
+def leased() -> LeasedDelivery:
+    return LeasedDelivery(
         id=ids.new(), event_id=ids.new(), endpoint_id=ids.new(), tenant_id=ids.new(),
         lease_id=ids.new(), number=1, charged=0, faults=0, lost=0, trigger=0, closed=Closed.NO,
         version=(0, 0),
     )  # fmt: skip
-    return _columns([delivered(leased)])
+
+
+def record_values() -> Values:
+    return _columns([delivered(leased())])
+
+
+def report_values() -> Values:
+    outcomes = [dead(leased())]
+    return _columns(outcomes) | (attempt_reports.parameters(outcomes) or {})
 
 
 def claim_values() -> Values:
@@ -64,6 +73,7 @@ def empty(request: pytest.FixtureRequest) -> None:
     [
         pytest.param(CLAIM, claim_values, id="claim"),
         pytest.param(RECORD, record_values, id="record"),
+        pytest.param(RECORD_AND_REPORT, report_values, id="record and report"),
         pytest.param(ABANDONED, lease_values, id="abandoned"),
         pytest.param(ENDED, lease_values, id="ended"),
         pytest.param(REOPEN, reopen_values, id="reopen"),

@@ -29,6 +29,7 @@ def test_an_event_type_is_created_and_shown_as_svix_does(api: Api) -> None:
         "archived": False,
         "deprecated": False,
         "schemas": {"1": SCHEMA},
+        "validatePayloads": False,
         "featureFlag": None,
         "featureFlags": [],
         "groupName": "billing",
@@ -208,3 +209,19 @@ def test_a_stranger_finds_nothing(stranger: Api, paid: EventType) -> None:
     assert [r["name"] for r in stranger("GET", "/event-type", status=200)["data"]] == [
         "invoice.paid"
     ]
+
+
+def test_the_flag_of_validation_stays_where_a_client_does_not_know_it(
+    api: Api, paid: EventType
+) -> None:
+    patched = api("PATCH", "/event-type/invoice.paid", {"validatePayloads": True}, 200)
+    replaced = api("PUT", "/event-type/invoice.paid", {"description": "new"}, 200)
+    refused = api("PATCH", "/event-type/invoice.paid", {"validatePayloads": 1}, 422)
+    lifted = api("PATCH", "/event-type/invoice.paid", {"validatePayloads": False}, 200)
+
+    assert [shown["validatePayloads"] for shown in (patched, replaced, lifted)] == [
+        True,
+        True,
+        False,
+    ]
+    assert refused["detail"][0]["loc"] == ["body", "validatePayloads"]

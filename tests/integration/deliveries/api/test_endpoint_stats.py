@@ -65,7 +65,7 @@ def test_nothing_is_counted_before_there_was_anything(
 def test_an_example_goes_to_one_endpoint_past_its_filters(
     api: Api, alice: Tenant, endpoint: Endpoint, hints: Any
 ) -> None:
-    schemas = {"1": {"examples": [{"order": 1}]}}
+    schemas = {"9": {"examples": [{"order": 9}]}, "10": {"examples": [{"order": 1}, {"order": 2}]}}
     EventType.objects.create(organization=alice.organization, name="a.b", schemas=schemas)
     Endpoint.objects.filter(id=endpoint.id).update(event_types=["other"])
     make_endpoint(alice)
@@ -75,6 +75,10 @@ def test_an_example_goes_to_one_endpoint_past_its_filters(
     assert (message["eventType"], message["payload"]) == ("a.b", {"order": 1})
     assert OpenDelivery.objects.get().endpoint_id == endpoint.id
     assert AuditEntry.objects.filter(action="endpoint.tested").count() == 1
+    second = api("POST", EXAMPLE, {"eventType": "a.b", "exampleIndex": 1}, status=200)
+    assert second["payload"] == {"order": 2}
+    api("POST", EXAMPLE, {"eventType": "a.b", "exampleIndex": 2}, status=400)
+    api("POST", EXAMPLE, {"eventType": "a.b", "exampleIndex": -1}, status=422)
     ping = api("POST", EXAMPLE, {"eventType": "svix.ping"}, status=200)
     assert ping["payload"] == {"success": True}
 
