@@ -5,7 +5,6 @@ due time says so, and at least every LOOK seconds, so that neither Redis nor bea
 """
 
 import asyncio
-import heapq
 import logging
 import time
 from collections.abc import Sequence
@@ -14,8 +13,9 @@ from dataclasses import dataclass
 import psycopg
 
 from deliveries import attempt, measuring
-from deliveries.claim import claim, load_events
+from deliveries.claim import Claims, load_events
 from deliveries.companion import Companion
+from deliveries.due_times import DueTimes
 from deliveries.holding import Holding
 from deliveries.outcome import (
     Closed,
@@ -54,8 +54,6 @@ GATHER = 0.004
 GATHER_FROM = 16
 #: Outcomes that wait to be written when the loop stops claiming.
 BEHIND = 2000
-#: Due times remembered; beyond that, LOOK finds them.
-DUE_TIMES = 10_000
 #: Seconds before the next try when the database cannot be reached.
 BACKOFF = 0.5
 
@@ -82,7 +80,8 @@ class DeliveryLoop:
         self._options = options
         self._transport = transport
         self._waker = waker
-        self._claims = SteadyConnection("webhooks-claim")
+        self._connection = SteadyConnection("webhooks-claim")
+        self._claims = Claims()
         self._targets = TargetCache()
         self._recorder = Recorder(
             patience=SEND_TIMEOUT_MAX + LEASE_MARGIN,
@@ -98,7 +97,7 @@ class DeliveryLoop:
             "replay", self._take_up, period=LOOK_FOR_REPLAYS, busy_period=TAKE_UP
         )
         self._sends: set[asyncio.Task[None]] = set()
-        self._due_times: list[float] = []
+        self._due_times = DueTimes()
         self._looked_at = 0.0
         self._stopping = False
         #: Set when there may be something to claim, and when a slot has become free.
@@ -139,7 +138,7 @@ class DeliveryLoop:
         for companion in companions:
             companion.cancel()
         await asyncio.gather(*companions, return_exceptions=True)
-        await self._claims.aclose()
+        await self._connection.aclose()
         await self._transport.aclose()
         await self._waker.aclose()
 
@@ -169,9 +168,11 @@ class DeliveryLoop:
         slots = self._free()
         if slots <= 0:
             return 0
-        connection = await self._claims.get()
+        connection = await self._connection.get()
         leased_at = self._looked_at = time.monotonic()
-        batch = await claim(connection, slots=slots, seconds=self._options.lease)
+        claimed = await self._claims.claim(connection, slots=slots, seconds=self._options.lease)
+        self._due_times.throttled(claimed.throttled)
+        batch = claimed.deliveries
         if len(batch) == slots:
             # More may be due than this loop can send: wake another one.
             await self._waker.hint()
@@ -246,10 +247,9 @@ class DeliveryLoop:
 
     def _recorded(self, batch: Sequence[Outcome], recorded: Recorded) -> None:
         """Remember when the retries just written are due, to be there in time."""
-        now = time.monotonic()
         for outcome in batch:
-            if outcome.verdict is Verdict.RETRY and len(self._due_times) < DUE_TIMES:
-                heapq.heappush(self._due_times, now + max(0.0, outcome.delay))
+            if outcome.verdict is Verdict.RETRY:
+                self._due_times.add(outcome.delay)
         measuring.count_recorded(batch, recorded.delivery_ids)
         metrics.set_in_flight(len(self._sends))
         if self._recorder.waiting >= BEHIND:
@@ -260,7 +260,7 @@ class DeliveryLoop:
             log.warning("stale_outcomes count=%d", stale)
 
     async def _until_work(self) -> None:
-        """Wait for a hint, a poke, a free slot, a due time known here, or LOOK seconds."""
+        """Wait for a hint, a poke, a free slot, a due time known here, tokens, or LOOK seconds."""
         if not self._sends:
             self._idle.set()
         try:
@@ -271,12 +271,10 @@ class DeliveryLoop:
         self._idle.clear()
 
     def _until_due(self) -> float:
-        while self._due_times and self._due_times[0] < self._looked_at:
-            # The claim that has just found nothing would have seen it.
-            heapq.heappop(self._due_times)
-        if not self._due_times:
+        if self._free() <= 0:
+            # What is due cannot be claimed before a slot is free, and that is told.
             return LOOK
-        return min(LOOK, max(0.0, self._due_times[0] - time.monotonic()) + 0.001)
+        return self._due_times.until_next(looked_at=self._looked_at, most=LOOK)
 
     async def _take_up(self, connection: Connection) -> bool:
         taken = await take_up(connection)

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from endpoints.roles import Role
+from endpoints.throttling import Throttle  # noqa: F401 - Django finds models here.
 from webhooks_platform.lib import ids
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from deliveries.claim import CLAIM
+from deliveries.claim_statement import CLAIM, CLAIM_LIMITED
 from deliveries.outcome import Closed, LeasedDelivery
 from deliveries.record import RECORD, _columns
 from deliveries.reopening import REOPEN, reopening
@@ -21,7 +21,7 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = ("open_delivery", "dead_letter")
+TABLES = ("open_delivery", "dead_letter", "throttle")
 Values = dict[str, Any] | Sequence[Any]
 
 
@@ -63,6 +63,7 @@ def empty(request: pytest.FixtureRequest) -> None:
     ("statement", "values"),
     [
         pytest.param(CLAIM, claim_values, id="claim"),
+        pytest.param(CLAIM_LIMITED, claim_values, id="claim, limited"),
         pytest.param(RECORD, record_values, id="record"),
         pytest.param(ABANDONED, lease_values, id="abandoned"),
         pytest.param(ENDED, lease_values, id="ended"),
