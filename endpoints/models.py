@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from endpoints.portal_sessions import PortalSession
 from endpoints.roles import Role
 from endpoints.throttling import Throttle  # noqa: F401 - Django finds models here.
 from webhooks_platform.lib import ids
@@ -119,6 +120,8 @@ class ApiKey(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="api_keys")
     #: Set for a key that works for one tenant only.
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True)
+    #: Set for a token of the app portal.
+    portal = models.ForeignKey(PortalSession, models.CASCADE, null=True, blank=True)
     name = models.CharField(max_length=256)
     prefix = models.CharField(max_length=16, unique=True)
     digest = models.BinaryField()
