@@ -175,6 +175,12 @@ class EndpointStats(serializers.Serializer[None]):
     canceled = serializers.IntegerField()
 
 
+class EndpointAttemptStats(serializers.Serializer[None]):
+    success = serializers.IntegerField()
+    fail = serializers.IntegerField()  # type: ignore[assignment]
+    canceled = serializers.IntegerField()
+
+
 class TaskOut(serializers.Serializer[None]):
     id = serializers.CharField()
     status = serializers.ChoiceField(["running", "finished", "failed"])

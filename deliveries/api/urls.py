@@ -35,6 +35,9 @@ urlpatterns = [
     path("app/<str:app_id>/attempt/msg/<str:msg_id>", attempts.AttemptsOfMessage.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/msg", deliveries.AttemptedMessages.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/stats", endpoint_stats.EndpointStats.as_view()),
+    path(
+        f"app/<str:app_id>/{ENDPOINT}/attempt-stats", endpoint_stats.EndpointAttemptStats.as_view()
+    ),
     path(f"app/<str:app_id>/{ENDPOINT}/send-example", endpoint_stats.SendExample.as_view()),
     path("dead-letter", dead_letters.DeadLetters.as_view()),
     path(LETTER, dead_letters.DeadLettersOfTenant.as_view()),
