@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from deliveries import attempt, measuring
+from deliveries import attempt, background, measuring
 from deliveries.claim import Claims, load_events
 from deliveries.companion import Companion
 from deliveries.due_times import DueTimes
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.9
 #: Seconds between sweeps for leases of dead workers.
 SWEEP = 5.0
-#: Seconds between looks for replay jobs that nobody hinted at, and between portions of one.
+#: Seconds between looks for jobs that nobody hinted at, and between portions of a replay job.
 LOOK_FOR_REPLAYS = 5.0
 TAKE_UP = 0.2
 #: Seconds a lease outlives the longest send, for the outcome to be written.
@@ -96,6 +96,7 @@ class DeliveryLoop:
         self._replayer = Companion(
             "replay", self._take_up, period=LOOK_FOR_REPLAYS, busy_period=TAKE_UP
         )
+        self._answerer = Companion("background", background.work, period=LOOK_FOR_REPLAYS)
         self._sends: set[asyncio.Task[None]] = set()
         self._due_times = DueTimes()
         self._looked_at = 0.0
@@ -129,6 +130,7 @@ class DeliveryLoop:
             asyncio.create_task(self._holding.run()),
             asyncio.create_task(self._sweeper.run()),
             asyncio.create_task(self._replayer.run()),
+            asyncio.create_task(self._answerer.run()),
         ]
         await self._claim_forever()
         if self._sends:

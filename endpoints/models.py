@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from endpoints.background_tasks import BackgroundTask  # noqa: F401 - Django finds models here.
 from endpoints.portal_sessions import PortalSession
 from endpoints.roles import Role
 from endpoints.throttling import Throttle  # noqa: F401 - Django finds models here.

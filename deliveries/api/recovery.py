@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from deliveries import replay
-from deliveries.api import schemas
+from deliveries.api import schemas, usage
 from deliveries.api.lookups import tenant_of
 from deliveries.api.serializers import StatusCodeClass, Wanted, WindowIn
 from deliveries.api.wire_status import SELECTED, WireStatus
@@ -22,6 +23,8 @@ from endpoints.api.between import read_between
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.api.serializers.fields import Moment, Name, WholeNumber
 from endpoints.api.serializers.pages import ORDER
+from endpoints.background_tasks import BackgroundTask as BackgroundTaskRow
+from endpoints.principals import Principal
 from webhooks_platform.api.errors import FieldError, not_found
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
@@ -186,13 +189,18 @@ class BackgroundTasks(APIView):
             *schemas.PAGE,
             ORDER,
             schemas.parameter("status", str, "running, finished or failed."),
-            schemas.parameter("task", str, "endpoint.recover, endpoint.replay, …"),
+            schemas.parameter("task", str, "endpoint.recover, application.stats, …"),
         ],
         responses=schemas.page_of(schemas.TaskOut),
     )
     def get(self, request: Request) -> Response:
-        """List replay jobs of all applications as svix' background tasks, newest first."""
+        """List replay jobs of all applications as svix' background tasks, newest first.
+
+        With `task` application.stats or event-type.aggregate, those instead.
+        """
         query = request.query_params
+        if query.get("task") in BackgroundTaskRow.Kind.values:
+            return _page_of_questions(request)
         rows = Replay.objects.filter(
             organization_id=caller(request).organization_id,
             source__in=_keys(TASKS, query.get("task")),
@@ -209,8 +217,11 @@ class BackgroundTask(APIView):
         operation_id="background_task_get", tags=["Background task"], responses=schemas.TaskOut
     )
     def get(self, request: Request, task_id: str) -> Response:
-        """Show a replay job as a background task."""
+        """Show a replay job, or a question about usage, as a background task."""
         principal, wanted = caller(request), id_of(TASK, task_id)
+        question = _questions(principal).filter(id=wanted).first() if wanted else None
+        if question is not None:
+            return Response(usage.task_out(question, with_data=True))
         rows = Replay.objects.filter(organization_id=principal.organization_id)
         if principal.tenant_id is not None:
             rows = rows.filter(tenant_id=principal.tenant_id)
@@ -219,6 +230,21 @@ class BackgroundTask(APIView):
         if job is None:
             raise not_found()
         return Response(task_out(job, with_data=True))
+
+
+def _page_of_questions(request: Request) -> Response:
+    query = request.query_params
+    rows = _questions(caller(request)).filter(kind=query["task"])
+    if query.get("status"):
+        rows = rows.filter(state=query["status"])
+    page = paginate(query, read_between(query, rows), KEY)
+    return Response(page.body([usage.task_out(task, with_data=True) for task in page.rows]))
+
+
+def _questions(principal: Principal) -> QuerySet[BackgroundTaskRow]:
+    """Return what was asked about the caller's organization; a tenant's key asks nothing."""
+    rows = BackgroundTaskRow.objects.filter(organization_id=principal.organization_id)
+    return rows if principal.is_platform else rows.none()
 
 
 def _keys(names: dict[Any, str], wanted: str | None) -> list[Any]:

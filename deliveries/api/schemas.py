@@ -189,6 +189,10 @@ class TaskOut(serializers.Serializer[None]):
     data = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
+class UsageTaskOut(TaskOut):
+    unresolvedAppIds = serializers.ListField(child=serializers.CharField())  # noqa: N815
+
+
 def list_of(row: type[serializers.Serializer[None]]) -> serializers.Serializer[None]:
     """Return the schema of a list that comes whole."""
     return inline_serializer(f"{row.__name__}s", {"data": row(many=True)})

@@ -12,6 +12,7 @@ from deliveries.api import (
     outlook,
     recovery,
     replays,
+    usage,
 )
 
 MESSAGE = "app/<str:app_id>/msg/<str:msg_id>"
@@ -54,6 +55,8 @@ urlpatterns = [
     path(f"app/<str:app_id>/{ENDPOINT}/recover", recovery.Recover.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/replay-missing", recovery.ReplayMissing.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/bulk-replay", recovery.BulkReplay.as_view()),
+    path("stats/usage/app", usage.UsageOfApplications.as_view()),
+    path("stats/usage/event-types", usage.EventTypesOfApplications.as_view()),
     path("background-task", recovery.BackgroundTasks.as_view()),
     path("background-task/<str:task_id>", recovery.BackgroundTask.as_view()),
 ]
