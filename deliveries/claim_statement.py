@@ -75,7 +75,8 @@ _WITHOUT = _Rates(
 # (docs/adr/0022). A bucket is locked if it has a grain of tokens and no other claim holds it, and
 # its row is then the latest, however old the snapshot is. Lanes whose bucket gives nothing are left
 # out, as paused ones are, and others are offered what they leave; what is picked is taken from the
-# buckets. A tenant's tokens go to lanes drawn by lot: the oldest backlog would have them all.
+# buckets. A tenant's tokens go to lanes drawn by lot: the oldest backlog would have them all. A
+# bucket that was empty in the future is of a clock that went wrong, and begins anew.
 _BUCKETS = f"""
 wanted AS MATERIALIZED (
     SELECT asked.key, asked.rate, known.empty_at
@@ -93,13 +94,15 @@ unknown AS (
     ON CONFLICT (key) DO NOTHING
 ),
 bucket AS MATERIALIZED (
-    SELECT wanted.key, wanted.rate, greatest(own.empty_at, moment.now - {_BRIM}) AS empty_at,
+    SELECT wanted.key, wanted.rate,
+           greatest(least(own.empty_at, moment.now), moment.now - {_BRIM}) AS empty_at,
            greatest(1, floor(least(1 + {SLACK} * wanted.rate, wanted.rate
                                    * extract(epoch FROM moment.now - own.empty_at))))::bigint
                AS tokens
     FROM wanted CROSS JOIN moment CROSS JOIN LATERAL (
         SELECT empty_at FROM throttle
-        WHERE key = wanted.key AND empty_at <= moment.now - {_GRAIN}
+        WHERE key = wanted.key
+          AND (empty_at <= moment.now - {_GRAIN} OR empty_at > moment.now + interval '1 minute')
         FOR UPDATE SKIP LOCKED) own
 ),
 """

@@ -116,6 +116,16 @@ def test_what_is_not_taken_stays_in_the_bucket() -> None:
     assert Throttle.objects.get().empty_at - before == timedelta(milliseconds=3)
 
 
+def test_a_clock_that_was_ahead_stops_nothing() -> None:
+    endpoint = backlog(rows.tenant(), 5, throttle_rate=1)
+    filled(endpoint.id, -3600)
+
+    assert len(claimed()) == 1
+    assert claimed() == []
+    left = Throttle.objects.get().empty_at - datetime.now(UTC)
+    assert timedelta() < left <= timedelta(seconds=1)
+
+
 def test_a_long_rest_fills_the_bucket_once() -> None:
     endpoint = backlog(rows.tenant(), 200, throttle_rate=1000)
     filled(endpoint.id, 3600)
