@@ -5,7 +5,6 @@ due time says so, and at least every LOOK seconds, so that neither Redis nor bea
 """
 
 import asyncio
-import heapq
 import logging
 import time
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from deliveries import attempt, measuring
-from deliveries.claim import claim, load_events
+from deliveries import attempt, measuring, usage
+from deliveries.claim import Claims, load_events
 from deliveries.companion import Companion
+from deliveries.due_times import DueTimes
 from deliveries.holding import Holding
 from deliveries.outcome import (
     Closed,
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.9
 #: Seconds between sweeps for leases of dead workers.
 SWEEP = 5.0
-#: Seconds between looks for replay jobs that nobody hinted at, and between portions of one.
+#: Seconds between looks for jobs that nobody hinted at, and between portions of a replay job.
 LOOK_FOR_REPLAYS = 5.0
 TAKE_UP = 0.2
 #: Seconds a lease outlives the longest send, for the outcome to be written.
@@ -55,8 +55,6 @@ GATHER = 0.004
 GATHER_FROM = 16
 #: Outcomes that wait to be written when the loop stops claiming.
 BEHIND = 2000
-#: Due times remembered; beyond that, LOOK finds them.
-DUE_TIMES = 10_000
 #: Seconds before the next try when the database cannot be reached.
 BACKOFF = 0.5
 
@@ -83,7 +81,8 @@ class DeliveryLoop:
         self._options = options
         self._transport = transport
         self._waker = waker
-        self._claims = SteadyConnection("webhooks-claim")
+        self._connection = SteadyConnection("webhooks-claim")
+        self._claims = Claims()
         self._targets = TargetCache()
         self._recorder = Recorder(
             patience=SEND_TIMEOUT_MAX + LEASE_MARGIN,
@@ -98,8 +97,9 @@ class DeliveryLoop:
         self._replayer = Companion(
             "replay", self._take_up, period=LOOK_FOR_REPLAYS, busy_period=TAKE_UP
         )
+        self._answerer = Companion("usage", usage.work, period=LOOK_FOR_REPLAYS)
         self._sends: set[asyncio.Task[None]] = set()
-        self._due_times: list[float] = []
+        self._due_times = DueTimes()
         self._looked_at = 0.0
         self._stopping = False
         #: Set when there may be something to claim, and when a slot has become free.
@@ -131,6 +131,7 @@ class DeliveryLoop:
             asyncio.create_task(self._holding.run()),
             asyncio.create_task(self._sweeper.run()),
             asyncio.create_task(self._replayer.run()),
+            asyncio.create_task(self._answerer.run()),
         ]
         await self._claim_forever()
         if self._sends:
@@ -140,7 +141,7 @@ class DeliveryLoop:
         for companion in companions:
             companion.cancel()
         await asyncio.gather(*companions, return_exceptions=True)
-        await self._claims.aclose()
+        await self._connection.aclose()
         await self._transport.aclose()
         await self._waker.aclose()
 
@@ -170,9 +171,11 @@ class DeliveryLoop:
         slots = self._free()
         if slots <= 0:
             return 0
-        connection = await self._claims.get()
+        connection = await self._connection.get()
         leased_at = self._looked_at = time.monotonic()
-        batch = await claim(connection, slots=slots, seconds=self._options.lease)
+        claimed = await self._claims.claim(connection, slots=slots, seconds=self._options.lease)
+        self._due_times.throttled(claimed.throttled)
+        batch = claimed.deliveries
         if len(batch) == slots:
             # More may be due than this loop can send: wake another one.
             await self._waker.hint()
@@ -182,8 +185,7 @@ class DeliveryLoop:
 
     def _free(self) -> int:
         """Return how many more sends may be begun: none while recording is far behind."""
-        behind = self._recorder.waiting >= BEHIND
-        return 0 if behind else self._options.in_flight - len(self._sends)
+        return 0 if self._recorder.waiting >= BEHIND else self._options.in_flight - len(self._sends)
 
     async def _start(
         self, connection: Connection, batch: Sequence[LeasedDelivery], leased_at: float
@@ -247,10 +249,9 @@ class DeliveryLoop:
 
     def _recorded(self, batch: Sequence[Outcome], recorded: Recorded) -> None:
         """Remember when the retries just written are due, to be there in time."""
-        now = time.monotonic()
         for outcome in batch:
-            if outcome.verdict is Verdict.RETRY and len(self._due_times) < DUE_TIMES:
-                heapq.heappush(self._due_times, now + max(0.0, outcome.delay))
+            if outcome.verdict is Verdict.RETRY:
+                self._due_times.add(outcome.delay)
         measuring.count_recorded(batch, recorded.delivery_ids)
         metrics.set_in_flight(len(self._sends))
         if self._recorder.waiting >= BEHIND:
@@ -261,7 +262,7 @@ class DeliveryLoop:
             log.warning("stale_outcomes count=%d", stale)
 
     async def _until_work(self) -> None:
-        """Wait for a hint, a poke, a free slot, a due time known here, or LOOK seconds."""
+        """Wait for a hint, a poke, a free slot, a due time known here, tokens, or LOOK seconds."""
         if not self._sends:
             self._idle.set()
         try:
@@ -272,12 +273,10 @@ class DeliveryLoop:
         self._idle.clear()
 
     def _until_due(self) -> float:
-        while self._due_times and self._due_times[0] < self._looked_at:
-            # The claim that has just found nothing would have seen it.
-            heapq.heappop(self._due_times)
-        if not self._due_times:
+        if self._free() <= 0:
+            # What is due cannot be claimed before a slot is free, and that is told.
             return LOOK
-        return min(LOOK, max(0.0, self._due_times[0] - time.monotonic()) + 0.001)
+        return self._due_times.until_next(looked_at=self._looked_at, most=LOOK)
 
     async def _take_up(self, connection: Connection) -> bool:
         taken = await take_up(connection)

@@ -14,8 +14,8 @@ from typing import Any
 
 from django.db import connection
 
-from endpoints.models import ApiKey, Organization, Tenant
-from endpoints.principals import Principal, with_included
+from endpoints.models import ApiKey, Organization, PortalSession, Tenant
+from endpoints.principals import Principal, of_capabilities, with_included
 from endpoints.remembered import Remembered
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
@@ -30,8 +30,10 @@ _remembered = Remembered()
 
 _FIND = """
 SELECT k.id, k.name, k.organization_id, k.tenant_id, k.scopes, k.digest, k.expires_at,
-       k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
+       k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute',
+       p.capabilities, p.feature_flags
 FROM api_key k LEFT JOIN tenant t ON t.id = k.tenant_id
+     LEFT JOIN portal_session p ON p.id = k.portal_id
 WHERE k.prefix = %s AND k.revoked_at IS NULL AND t.deleted_at IS NULL
 """
 _TOUCH = "UPDATE api_key SET last_used_at = now() WHERE id = %s"
@@ -44,12 +46,14 @@ def create(
     scopes: Sequence[str],
     tenant: Tenant | None = None,
     expires_at: datetime | None = None,
+    portal: PortalSession | None = None,
 ) -> tuple[ApiKey, str]:
     """Store a new key; return its row and its text, which cannot be had again."""
     text = new_text()
     row = ApiKey.objects.create(
         organization=organization,
         tenant=tenant,
+        portal=portal,
         name=name,
         prefix=text[:PREFIX_LENGTH],
         digest=_digest(text),
@@ -114,13 +118,15 @@ def _judge(row: Any, text: str) -> tuple[Principal | None, bool]:
     stored = bytes(row[5]) if row else bytes(32)
     if not hmac.compare_digest(_digest(text), stored) or row is None:
         return None, False
-    key_id, name, organization_id, tenant_id, scopes, _, expires_at, unmarked = row
+    key_id, name, organization_id, tenant_id, scopes, _, expires_at, unmarked = row[:8]
+    capabilities, feature_flags = row[8:]
     principal = Principal(
         key_id=key_id,
         name=f"{name} ({text[:PREFIX_LENGTH]})",
         organization_id=organization_id,
         tenant_id=tenant_id,
-        scopes=with_included(scopes),
+        scopes=with_included(scopes) | of_capabilities(capabilities or ()),
         expires_at=expires_at,
+        feature_flags=tuple(feature_flags or ()),
     )
     return (None, False) if principal.is_expired else (principal, unmarked)

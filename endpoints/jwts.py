@@ -45,6 +45,7 @@ class _Claims:
     organization: str
     tenant_id: UUID | None
     expires_at: datetime
+    feature_flags: tuple[str, ...] = ()
 
 
 def may_be_jwt(token: str) -> bool:
@@ -99,7 +100,13 @@ def _read(token: str) -> _Claims:
     organization = found.get("org") if subject.startswith(ids.TENANT) else subject
     if not isinstance(organization, str) or not _SUBJECT.fullmatch(organization):
         raise ApiError(400, "bad_token", "The token names no organization (org_…).")
-    return _Claims(organization, _tenant(subject), _expiry(found["exp"]))
+    flags = found.get("feature_flags")
+    return _Claims(
+        organization,
+        _tenant(subject),
+        _expiry(found["exp"]),
+        tuple(str(flag) for flag in flags) if isinstance(flags, list) else (),
+    )
 
 
 def _decoded(token: str) -> dict[str, Any]:
@@ -158,6 +165,7 @@ def _principal(token: str, claims: _Claims, row: Any) -> Principal:
         tenant_id=claims.tenant_id,
         scopes=with_included([str(scope) for scope in scopes]),
         expires_at=claims.expires_at,
+        feature_flags=claims.feature_flags,
     )
     _remembered.put(token, principal)
     return principal

@@ -1,4 +1,4 @@
-"""Replay jobs and purges as svix shows background tasks."""
+"""Replay jobs, purges and questions about usage as svix shows background tasks."""
 
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries.models import BackgroundTask, ContentPurge, Replay
+from endpoints.models import UsageQuestion
 from webhooks_platform.lib import ids
 
 TASK: Final = "qtask_"
@@ -17,8 +18,10 @@ TASKS: Final = {
     Replay.Source.MISSING: "endpoint.replay",
     Replay.Source.ALL: "endpoint.bulk-replay",
     BackgroundTask.PURGE: "application.purge_content",
+    UsageQuestion.Kind.USAGE: "application.stats",
+    UsageQuestion.Kind.EVENT_TYPES: "event-type.aggregate",
 }
-#: svix knows three states; a purge's are among a replay's.
+#: svix knows three states; those of the others are among a replay's.
 STATUSES: Final = {
     Replay.State.RUNNING: "running",
     Replay.State.PAUSED: "running",
@@ -42,6 +45,11 @@ def task_out(job: Replay) -> dict[str, Any]:
 def purge_out(purge: ContentPurge) -> dict[str, Any]:
     """Return a purge that has just been started."""
     return _shown(purge, BackgroundTask.PURGE)
+
+
+def question_out(question: UsageQuestion) -> dict[str, Any]:
+    """Return a question that has just been asked."""
+    return _shown(question, question.kind)
 
 
 def whole_task_out(task: BackgroundTask) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""/background-task: replay jobs and purges of an organization, as with svix."""
+"""/background-task: replay jobs, purges and questions about usage of an organization."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class BackgroundTasks(APIView):
         responses=schemas.page_of(schemas.TaskOut),
     )
     def get(self, request: Request) -> Response:
-        """List replay jobs and purges of all applications, newest first."""
+        """List replay jobs, purges and questions about usage, newest first."""
         query = request.query_params
         rows = BackgroundTask.objects.filter(
             organization_id=caller(request).organization_id,
@@ -54,7 +54,7 @@ class OneBackgroundTask(APIView):
         operation_id="background_task_get", tags=["Background task"], responses=schemas.TaskOut
     )
     def get(self, request: Request, task_id: str) -> Response:
-        """Show a replay job or a purge."""
+        """Show a replay job, a purge or a question about usage."""
         principal, wanted = caller(request), id_of(TASK, task_id)
         rows = BackgroundTask.objects.filter(organization_id=principal.organization_id)
         if principal.tenant_id is not None:

@@ -29,16 +29,19 @@ SLACK = timedelta(minutes=5)
 TAGS = ["Endpoint"]
 
 
+SPAN = [
+    schemas.parameter("since", str, "RFC 3339; 28 days before `until` unless given."),
+    schemas.parameter("until", str, "RFC 3339; now unless given."),
+]
+
+
 class EndpointStats(APIView):
     scopes = {"GET": "read"}
 
     @extend_schema(
         operation_id="endpoint_get_stats",
         tags=TAGS,
-        parameters=[
-            schemas.parameter("since", str, "RFC 3339; 28 days before `until` unless given."),
-            schemas.parameter("until", str, "RFC 3339; now unless given."),
-        ],
+        parameters=SPAN,
         responses=schemas.EndpointStats,
     )
     @bounded
@@ -46,6 +49,23 @@ class EndpointStats(APIView):
         """Count an endpoint's attempts, and what is open, in at most 28 days."""
         endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
         counts = statistics.of_endpoint(endpoint.id, *_window(request.query_params))
+        return Response(counts._asdict())
+
+
+class EndpointAttemptStats(APIView):
+    scopes = {"GET": "read"}
+
+    @extend_schema(
+        operation_id="endpoint_get_attempt_stats",
+        tags=TAGS,
+        parameters=SPAN,
+        responses=schemas.EndpointAttemptStats,
+    )
+    @bounded
+    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Count an endpoint's attempts, and what was cancelled, in at most 28 days."""
+        endpoint = get_endpoint(tenant_of(request, app_id), endpoint_id)
+        counts = statistics.attempts_of_endpoint(endpoint.id, *_window(request.query_params))
         return Response(counts._asdict())
 
 

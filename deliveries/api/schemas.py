@@ -195,12 +195,22 @@ class BulkExpungeOut(serializers.Serializer[None]):
     )
 
 
+class EndpointAttemptStats(serializers.Serializer[None]):
+    success = serializers.IntegerField()
+    fail = serializers.IntegerField()  # type: ignore[assignment]
+    canceled = serializers.IntegerField()
+
+
 class TaskOut(serializers.Serializer[None]):
     id = serializers.CharField()
     status = serializers.ChoiceField(["running", "finished", "failed"])
     task = serializers.CharField()
     updatedAt = serializers.DateTimeField()  # noqa: N815
     data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+class UsageTaskOut(TaskOut):
+    unresolvedAppIds = serializers.ListField(child=serializers.CharField())  # noqa: N815
 
 
 def list_of(row: type[serializers.Serializer[None]]) -> serializers.Serializer[None]:

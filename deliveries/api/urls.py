@@ -14,6 +14,7 @@ from deliveries.api import (
     outlook,
     recovery,
     replays,
+    usage,
 )
 
 MESSAGE = "app/<str:app_id>/msg/<str:msg_id>"
@@ -41,6 +42,9 @@ urlpatterns = [
     path("app/<str:app_id>/attempt/msg/<str:msg_id>", attempts.AttemptsOfMessage.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/msg", deliveries.AttemptedMessages.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/stats", endpoint_stats.EndpointStats.as_view()),
+    path(
+        f"app/<str:app_id>/{ENDPOINT}/attempt-stats", endpoint_stats.EndpointAttemptStats.as_view()
+    ),
     path(f"app/<str:app_id>/{ENDPOINT}/send-example", endpoint_stats.SendExample.as_view()),
     path("dead-letter", dead_letters.DeadLetters.as_view()),
     path(LETTER, dead_letters.DeadLettersOfTenant.as_view()),
@@ -57,6 +61,8 @@ urlpatterns = [
     path(f"app/<str:app_id>/{ENDPOINT}/recover", recovery.Recover.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/replay-missing", recovery.ReplayMissing.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/bulk-replay", recovery.BulkReplay.as_view()),
+    path("stats/usage/app", usage.UsageOfApplications.as_view()),
+    path("stats/usage/event-types", usage.EventTypesOfApplications.as_view()),
     path("background-task", background_tasks.BackgroundTasks.as_view()),
     path("background-task/<str:task_id>", background_tasks.OneBackgroundTask.as_view()),
 ]

@@ -15,7 +15,8 @@ from dev.terminal import say
 
 django.setup()
 
-from deliveries.claim import CLAIM, claim, load_events  # noqa: E402 - needs the settings.
+from deliveries.claim import claim, load_events  # noqa: E402 - needs the settings.
+from deliveries.claim_statement import CLAIM  # noqa: E402
 from webhooks_platform.lib import ids  # noqa: E402
 from webhooks_platform.lib.database import Connection, connect  # noqa: E402
 
@@ -40,7 +41,7 @@ async def _round(connection: Connection) -> float:
     began = time.perf_counter()
     try:
         async with connection.transaction():
-            batch = await claim(connection, slots=_SLOTS, seconds=_SECONDS)
+            batch = (await claim(connection, slots=_SLOTS, seconds=_SECONDS)).deliveries
             await load_events(connection, [delivery.event_id for delivery in batch])
             took = time.perf_counter() - began
             raise _Undo

@@ -36,7 +36,7 @@ class ApiKeyAdmin(ScopedAdmin):
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        return super().get_queryset(request).order_by("-id")
+        return super().get_queryset(request).filter(portal=None).order_by("-id")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.reaches(request, None, Capability.OPERATE)

@@ -50,7 +50,7 @@ class TenantForm(JudgedForm):
         fields = ["organization", "uid", "name", "throttle_rate", "metadata", "policy"]
         help_texts = {
             "uid": "Your own name for it, by which the API finds it too.",
-            "throttle_rate": "Deliveries per second over all endpoints; stored, not enforced yet.",
+            "throttle_rate": "Deliveries per second over all endpoints together.",
             "metadata": 'Facts of your own, texts only, like {"plan": "gold"}.',
             "policy": POLICY_HELP,
         }
@@ -130,7 +130,7 @@ class EndpointForm(JudgedForm):
             "url": "Credentials in it (user:password@) are kept encrypted and never shown.",
             "event_types": "Separated by commas; empty for all.",
             "channels": "Separated by commas; empty for any event.",
-            "throttle_rate": "Deliveries per second; stored, but not enforced yet.",
+            "throttle_rate": "Deliveries per second; more than that wait for their turn.",
             "policy": POLICY_HELP,
         }
 

@@ -7,14 +7,14 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from endpoints.api.authentication import caller
-from endpoints.principals import Principal
+from endpoints.principals import Principal, shown_scope
 from webhooks_platform.api.errors import forbidden, missing_scope
 
 
 def check(principal: Principal, scope: str, *, organization_only: bool = False) -> None:
     """Raise the 403 that names what the caller lacks."""
     if not principal.allows(scope):
-        raise missing_scope(scope)
+        raise missing_scope(shown_scope(scope))
     if organization_only and not principal.is_platform:
         raise forbidden()
 

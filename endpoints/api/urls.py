@@ -16,6 +16,13 @@ from endpoints.api.views.operational_secrets import (
     OperationalSecret,
     OperationalSecretRotation,
 )
+from endpoints.api.views.portal import (
+    DashboardAccess,
+    ExpireAll,
+    Logout,
+    OneTimeToken,
+    PortalAccess,
+)
 
 ENDPOINT = "app/<str:app_id>/endpoint/<str:endpoint_id>"
 OPERATIONAL = "operational-webhook/endpoint/<str:endpoint_id>"
@@ -37,6 +44,11 @@ urlpatterns = [
     path("audit", Audit.as_view()),
     path("api-key", ApiKeys.as_view()),
     path("api-key/<str:key_id>", OneApiKey.as_view()),
+    path("auth/app-portal-access/<str:app_id>", PortalAccess.as_view()),
+    path("auth/dashboard-access/<str:app_id>", DashboardAccess.as_view()),
+    path("auth/app/<str:app_id>/expire-all", ExpireAll.as_view()),
+    path("auth/logout", Logout.as_view()),
+    path("auth/one-time-token", OneTimeToken.as_view()),
     path("event-type", EventTypes.as_view()),
     path("event-type/import/openapi", EventTypeImport.as_view()),
     path("event-type/<str:name>", EventType.as_view()),

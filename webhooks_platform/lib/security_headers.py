@@ -17,7 +17,7 @@ PAGE_POLICY = (
 )
 #: Swagger UI and Redoc set style attributes.
 DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-PAGES = ("/admin", "/static/")
+PAGES = ("/admin", "/portal", "/static/")
 DOCS = ("/docs",)
 
 API_HEADERS = (

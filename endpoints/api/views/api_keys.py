@@ -38,7 +38,7 @@ class ApiKeys(APIView):
         """List the keys that have not been deleted, newest first; never their texts."""
         query = request.query_params
         rows = ApiKey.objects.filter(
-            organization_id=caller(request).organization_id, revoked_at=None
+            organization_id=caller(request).organization_id, portal=None, revoked_at=None
         )
         page = paginate(query, read_between(query, rows), KEY)
         return Response(page.body(list(ApiKeyOut(page.rows, many=True).data)))
@@ -80,7 +80,7 @@ class OneApiKey(APIView):
         """Delete a key; it is refused everywhere within 5 seconds."""
         wanted = id_of(ids.API_KEY, key_id)
         rows = ApiKey.objects.filter(
-            organization_id=caller(request).organization_id, revoked_at=None
+            organization_id=caller(request).organization_id, portal=None, revoked_at=None
         )
         key = rows.filter(id=wanted).first() if wanted else None
         if key is None:

@@ -10,13 +10,14 @@ from endpoints.api.acting import actor, refusals
 from endpoints.api.authentication import caller
 from endpoints.api.scoping import get_endpoint, get_tenant
 from endpoints.api.serializers.endpoints import RotateIn, SecretOut
+from endpoints.principals import ROTATE_SECRET, VIEW_SECRET
 
 TAGS = ["Endpoint"]
 
 
 class EndpointSecret(APIView):
     # Who knows the secret can sign as the platform, so reading it takes more than `read`.
-    scopes = {"GET": "manage"}
+    scopes = {"GET": VIEW_SECRET}
 
     @extend_schema(operation_id="endpoint_get_secret", tags=TAGS, responses=SecretOut)
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
@@ -28,7 +29,7 @@ class EndpointSecret(APIView):
 
 
 class EndpointSecretRotation(APIView):
-    scopes = {"POST": "manage"}
+    scopes = {"POST": ROTATE_SECRET}
 
     @extend_schema(
         operation_id="endpoint_rotate_secret",

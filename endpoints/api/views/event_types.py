@@ -1,6 +1,6 @@
-"""/event-type: the catalogue of an organization. A tenant's key reads what no flag hides."""
+"""/event-type: the catalogue of an organization. A tenant's key sees what no flag hides."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -112,7 +112,11 @@ class EventType(APIView):
 
 def _visible(request: Request) -> QuerySet[EventTypeRow]:
     rows = EventTypeRow.objects.filter(organization_id=caller(request).organization_id)
-    return rows if caller(request).is_platform else rows.filter(feature_flags=[])
+    principal = caller(request)
+    if principal.is_platform:
+        return rows
+    flags = list(principal.feature_flags)
+    return rows.filter(Q(feature_flags=[]) | Q(feature_flags__overlap=flags))
 
 
 def _get(request: Request, name: str) -> EventTypeRow:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from deliveries.claim import claim
+from deliveries.claim import Claims
 from deliveries.models import OpenDelivery
 from deliveries.outcome import LeasedDelivery, Outcome, Request, Verdict
 from deliveries.record import Recorded, record
@@ -26,7 +26,7 @@ def with_connection(work: Callable[[Connection], Awaitable[T]]) -> T:
 
 
 def claimed(slots: int = 100) -> list[LeasedDelivery]:
-    return with_connection(lambda connection: claim(connection, slots=slots, seconds=30))
+    return with_connection(lambda c: Claims().claim(c, slots=slots, seconds=30)).deliveries
 
 
 def lease(row: OpenDelivery) -> LeasedDelivery:

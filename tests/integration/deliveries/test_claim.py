@@ -57,7 +57,7 @@ def test_racing_claims_share_the_rows_without_overlap() -> None:
         rest = await claim(connections[0], slots=60, seconds=30)
         for connection in connections:
             await connection.close()
-        return [leased for batch in [*batches, rest] for leased in batch]
+        return [leased for batch in [*batches, rest] for leased in batch.deliveries]
 
     leased = asyncio.run(race())
 
@@ -77,8 +77,8 @@ def test_racing_claims_of_uneven_lanes_share_them_without_overlap() -> None:
         leased: list[LeasedDelivery] = []
         while len(leased) < len(made):
             batches = await asyncio.gather(*[claim(c, slots=8, seconds=30) for c in connections])
-            assert any(batches)
-            leased += [delivery for batch in batches for delivery in batch]
+            assert any(batch.deliveries for batch in batches)
+            leased += [delivery for batch in batches for delivery in batch.deliveries]
         for connection in connections:
             await connection.close()
         return leased

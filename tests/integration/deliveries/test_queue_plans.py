@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from deliveries import attempt_reports
-from deliveries.claim import CLAIM
+from deliveries.claim_statement import CLAIM, CLAIM_LIMITED
 from deliveries.outcome import Closed, LeasedDelivery
 from deliveries.record import RECORD, RECORD_AND_REPORT, _columns
 from deliveries.reopening import REOPEN, reopening
@@ -22,7 +22,7 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = ("open_delivery", "dead_letter")
+TABLES = ("open_delivery", "dead_letter", "throttle")
 Values = dict[str, Any] | Sequence[Any]
 
 
@@ -72,6 +72,7 @@ def empty(request: pytest.FixtureRequest) -> None:
     ("statement", "values"),
     [
         pytest.param(CLAIM, claim_values, id="claim"),
+        pytest.param(CLAIM_LIMITED, claim_values, id="claim, limited"),
         pytest.param(RECORD, record_values, id="record"),
         pytest.param(RECORD_AND_REPORT, report_values, id="record and report"),
         pytest.param(ABANDONED, lease_values, id="abandoned"),

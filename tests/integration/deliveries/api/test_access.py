@@ -24,6 +24,7 @@ READS = [
     "attempt/msg/{event}",
     "endpoint/{endpoint}/msg",
     "endpoint/{endpoint}/stats",
+    "endpoint/{endpoint}/attempt-stats",
     "dead-letter",
     "dead-letter/summary",
     "dead-letter/{letter}",
@@ -51,6 +52,8 @@ WRITES = [
 ]
 #: Lists over all applications, and what is named by its own id alone.
 OF_ORGANIZATION = ["dead-letter", "background-task", "background-task/{task}"]
+#: Questions about all applications; test_usage.py asks them.
+QUESTIONS = ["stats/usage/app", "stats/usage/event-types"]
 ROUTES = [*(("GET", path, "read") for path in READS), *WRITES]
 every_route = pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 WRONG = {
@@ -96,7 +99,7 @@ def assert_nothing_changed(event: Event) -> None:
 
 
 def test_no_route_is_missing_here() -> None:
-    named = {f"app/{{}}/{path}" for _, path, _ in ROUTES} | set(OF_ORGANIZATION)
+    named = {f"app/{{}}/{path}" for _, path, _ in ROUTES} | {*OF_ORGANIZATION, *QUESTIONS}
     known = {re.sub(r"<str:\w+>", "{}", str(pattern.pattern)) for pattern in urlpatterns}
 
     assert {re.sub(r"{\w*}", "{}", path) for path in named} == known

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, DeliveryStatus, Event, OpenDelivery, Replay, Wait
-from endpoints.models import Endpoint, EndpointHealth, Tenant
+from endpoints.models import Endpoint, EndpointHealth, Tenant, Throttle
 from tests.integration.deliveries.rows import (
     make_endpoint,
     make_event,
@@ -190,6 +190,22 @@ def test_a_paused_endpoint_holds_what_is_due(
     shown = outlook(api)
 
     assert (shown["waitingFor"], shown["nextAttempt"]) == (reason, wire(until))
+
+
+@pytest.mark.parametrize("level", ["endpoint", "tenant"])
+def test_a_used_up_rate_holds_what_is_due(
+    api: Api, event: Event, endpoint: Endpoint, level: str
+) -> None:
+    limited: Endpoint | Tenant = endpoint if level == "endpoint" else endpoint.tenant
+    type(limited).objects.filter(id=limited.id).update(throttle_rate=2)
+    until = timezone.now() + SOON
+    bucket = Throttle.objects.create(key=limited.id, empty_at=until - timedelta(seconds=0.5))
+    make_open(event, endpoint, next_attempt_at=timezone.now())
+
+    shown = outlook(api)
+    assert (shown["waitingFor"], shown["nextAttempt"]) == ("rate_limit", wire(until))
+    Throttle.objects.filter(key=bucket.key).update(empty_at=timezone.now() - SOON)
+    assert outlook(api)["waitingFor"] is None
 
 
 def test_a_due_delivery_waits_for_nothing(api: Api, event: Event, endpoint: Endpoint) -> None:

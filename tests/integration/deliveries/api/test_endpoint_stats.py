@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from deliveries.models import Event, OpenDelivery
+from deliveries.models import DeliveryStatus, Event, OpenDelivery
 from endpoints.models import AuditEntry, Endpoint, EventType, Tenant
 from tests.integration.deliveries.rows import (
     make_attempt,
     make_endpoint,
     make_event,
     make_open,
+    make_settled,
 )
 from tests.integration.endpoints.conftest import Api
 
 STATS = "/app/alice/endpoint/hook/stats"
+ATTEMPT_STATS = "/app/alice/endpoint/hook/attempt-stats"
 EXAMPLE = "/app/alice/endpoint/hook/send-example"
 
 
@@ -41,6 +43,41 @@ def test_attempts_and_open_deliveries_are_counted(
     assert (recent["success"], recent["fail"]) == (1, 1)
     earlier = api("GET", f"{STATS}?since={ago(days=5)}&until={ago(hours=12)}", status=200)
     assert (earlier["success"], earlier["fail"], earlier["pending"]) == (1, 1, 0)
+
+
+def test_attempts_and_cancelled_deliveries_are_counted(
+    api: Api, alice: Tenant, endpoint: Endpoint, event: Event
+) -> None:
+    now = timezone.now()
+    for code, days in ((200, 0), (204, 1), (500, 0), (0, 2), (200, 40)):
+        make_attempt(event, endpoint, status_code=code, at=now - timedelta(days=days))
+    make_attempt(event, make_endpoint(alice))
+    make_open(make_event(alice), endpoint)
+    make_settled(make_event(alice), endpoint, DeliveryStatus.CANCELLED)
+    make_settled(make_event(alice), endpoint, DeliveryStatus.DEAD)
+
+    counts = api("GET", f"{ATTEMPT_STATS}", status=200)
+    assert counts == {"success": 2, "fail": 2, "canceled": 1}
+    earlier = f"{ATTEMPT_STATS}?since={ago(days=5)}&until={ago(hours=12)}"
+    assert api("GET", earlier, status=200) == {"success": 1, "fail": 1, "canceled": 0}
+
+
+def test_attempt_statistics_are_the_tenants_own(
+    api: Api, charlie_api: Api, stranger: Api, endpoint: Endpoint
+) -> None:
+    for client in (charlie_api, stranger):
+        client("GET", ATTEMPT_STATS, status=404)
+    wrong = api("GET", f"{ATTEMPT_STATS}?since={ago(days=29)}", status=400)
+    assert wrong["code"] == "invalid_range"
+    assert api("GET", f"{ATTEMPT_STATS}?since=soon", status=422)["detail"][0]["loc"] == [
+        "query", "since",
+    ]  # fmt: skip
+
+
+def test_the_longest_window_has_five_minutes_for_clocks(api: Api, endpoint: Endpoint) -> None:
+    for path in (STATS, ATTEMPT_STATS):
+        api("GET", f"{path}?since={ago(days=28, minutes=4)}", status=200)
+        api("GET", f"{path}?since={ago(days=28, minutes=6)}", status=400)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,251 @@
+"""The statement that leases a fair batch of due deliveries; once more for where rates are limited.
+
+Constants only; claim.py runs them.
+"""
+
+from dataclasses import dataclass
+
+from deliveries.models import DeliveryStatus
+from deliveries.outcome import Closed
+from endpoints.throttling import GRAIN, SLACK
+
+
+def _offer(lane: str, rows: str) -> str:
+    """Return SQL that locks the first due rows of a lane and counts them as its `turn`s."""
+    return f"""
+        SELECT locked.id, locked.next_attempt_at, row_number() OVER () AS turn
+        FROM (SELECT id, next_attempt_at FROM open_delivery
+              WHERE endpoint_id = {lane}.endpoint_id AND next_attempt_at <= {lane}.due_by
+                AND lease_id IS NULL
+              ORDER BY next_attempt_at LIMIT {rows}
+              FOR UPDATE SKIP LOCKED) locked
+    """
+
+
+# Seconds that the token bucket of `wanted` takes to fill to its brim, and to give the next grain.
+_BRIM = f"(1.0 / wanted.rate + {SLACK}) * interval '1 second'"
+_GRAIN = f"greatest(1, floor(wanted.rate * {GRAIN})) / wanted.rate * interval '1 second'"
+
+_OPEN = "e.deleted_at IS NULL AND e.disabled_at IS NULL AND t.deleted_at IS NULL"
+_LANE = "endpoint_id, tenant_id, version, tenant_version, first_due, closed, due_by"
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """The parts of the statement that rates are obeyed by."""
+
+    #: Columns of a lane: what limits it.
+    limits: str
+    #: Common table expressions: the buckets.
+    buckets: str
+    #: Query for the lanes that may send.
+    ready: str
+    #: Columns of `ready` besides _LANE.
+    carried: str
+    #: Rows at most: of a tenant, by what it may send; of a lane of `ready` and `share`.
+    tenant_rows: str
+    lane_rows: str
+    #: Conditions: on lanes that are offered more, and on rows that are picked.
+    offered_more: str
+    within: str
+    #: Common table expression: what is taken from the buckets.
+    taken: str
+    #: Query for the last row, if there are due lanes with a rate.
+    report: str
+
+
+# The planner would take a plain test to leave few lanes, and join thousands of them with hundreds
+# of tenants in a loop; of CASE it thinks that half remain.
+_WITHOUT = _Rates(
+    limits=f"num_nonnulls(e.throttle_rate, t.throttle_rate) > 0 AND {_OPEN} AS limited",
+    buckets="",
+    ready=f"""
+        SELECT {_LANE} FROM waiting WHERE CASE WHEN NOT limited THEN first_due <= due_by END
+    """,
+    carried="",
+    tenant_rows="NULL",
+    lane_rows="share.lane_rows",
+    offered_more="true",
+    within="true",
+    taken="",
+    report="SELECT NULL::float8 FROM waiting WHERE limited AND first_due <= due_by LIMIT 1",
+)
+
+# Only lanes with a rate of their own or their tenant's come to `wanted` and what follows it
+# (docs/adr/0022). A bucket is locked if it has a grain of tokens and no other claim holds it, and
+# its row is then the latest, however old the snapshot is. Lanes whose bucket gives nothing are left
+# out, as paused ones are, and others are offered what they leave; what is picked is taken from the
+# buckets. A tenant's tokens go to lanes drawn by lot: the oldest backlog would have them all. A
+# bucket that was empty in the future is of a clock that went wrong, and begins anew.
+_BUCKETS = f"""
+wanted AS MATERIALIZED (
+    SELECT asked.key, asked.rate, known.empty_at
+    FROM (SELECT endpoint_id AS key, rate FROM waiting
+          WHERE rate IS NOT NULL AND first_due <= due_by
+          UNION
+          SELECT tenant_id, tenant_rate FROM waiting
+          WHERE tenant_rate IS NOT NULL AND first_due <= due_by) asked
+    LEFT JOIN LATERAL (SELECT empty_at FROM throttle WHERE key = asked.key LIMIT 1) known ON true
+),
+unknown AS (
+    INSERT INTO throttle (key, empty_at)
+    SELECT wanted.key, moment.now - {_BRIM} FROM wanted CROSS JOIN moment
+    WHERE wanted.empty_at IS NULL ORDER BY wanted.key
+    ON CONFLICT (key) DO NOTHING
+),
+bucket AS MATERIALIZED (
+    SELECT wanted.key, wanted.rate,
+           greatest(least(own.empty_at, moment.now), moment.now - {_BRIM}) AS empty_at,
+           greatest(1, floor(least(1 + {SLACK} * wanted.rate, wanted.rate
+                                   * extract(epoch FROM moment.now - own.empty_at))))::bigint
+               AS tokens
+    FROM wanted CROSS JOIN moment CROSS JOIN LATERAL (
+        SELECT empty_at FROM throttle
+        WHERE key = wanted.key
+          AND (empty_at <= moment.now - {_GRAIN} OR empty_at > moment.now + interval '1 minute')
+        FOR UPDATE SKIP LOCKED) own
+),
+"""
+_READY = f"""
+SELECT {_LANE}, rate, tenant_rate, NULL::bigint AS most, NULL::bigint AS tenant_most FROM waiting
+WHERE CASE WHEN num_nonnulls(rate, tenant_rate) = 0 THEN first_due <= due_by END
+UNION ALL
+SELECT (waiting).*, least(own, whole), whole
+FROM (SELECT waiting, own.tokens AS own, whole.tokens AS whole,
+             row_number() OVER (PARTITION BY tenant_id ORDER BY random()) AS lot
+      FROM waiting
+      LEFT JOIN bucket own ON own.key = waiting.endpoint_id
+      LEFT JOIN bucket whole ON whole.key = waiting.tenant_id
+      WHERE CASE WHEN num_nonnulls(waiting.rate, tenant_rate) > 0 THEN first_due <= due_by END
+        AND num_nulls(waiting.rate, own.tokens) <> 1
+        AND num_nulls(tenant_rate, whole.tokens) <> 1) throttled
+WHERE lot <= coalesce(whole, lot)
+"""
+_TAKEN = """,
+taken AS (
+    UPDATE throttle
+    SET empty_at = bucket.empty_at + used.tokens::float8 / bucket.rate * interval '1 second'
+    FROM (SELECT endpoint_id AS key, count(*) AS tokens FROM picked
+          WHERE rate IS NOT NULL GROUP BY endpoint_id
+          UNION ALL
+          SELECT tenant_id, count(*) FROM picked
+          WHERE tenant_rate IS NOT NULL GROUP BY tenant_id) used
+    JOIN bucket USING (key)
+    WHERE throttle.key = ANY (ARRAY[used.key])
+)
+"""
+# Null seconds where all that wanted tokens had some.
+_TOKENS_BACK = f"""
+SELECT extract(epoch FROM min(coalesce(wanted.empty_at + {_GRAIN}, moment.now) - moment.now)
+               FILTER (WHERE wanted.key NOT IN (SELECT key FROM bucket)))::float8
+FROM wanted CROSS JOIN moment HAVING count(*) > 0
+"""
+
+
+_WITH = _Rates(
+    limits=f"CASE WHEN {_OPEN} THEN e.throttle_rate END AS rate,"
+    f" CASE WHEN {_OPEN} THEN t.throttle_rate END AS tenant_rate",
+    buckets=_BUCKETS,
+    ready=_READY,
+    carried=", filled.rate, filled.tenant_rate, filled.most, filled.tenant_most",
+    tenant_rows="min(tenant_most)",
+    lane_rows="least(share.lane_rows, most)",
+    offered_more="filled.most IS NULL",
+    within="tenant_most IS NULL OR tenant_turn <= tenant_most",
+    taken=_TAKEN,
+    report=_TOKENS_BACK,
+)
+
+
+def _claim(rates: _Rates) -> str:
+    """Return the statement; its last row is the report, after nulls, if there is one."""
+    return f"""
+WITH RECURSIVE moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
+lane AS (
+    (SELECT endpoint_id, next_attempt_at FROM open_delivery WHERE lease_id IS NULL
+     ORDER BY endpoint_id, next_attempt_at LIMIT 1)
+    UNION ALL
+    SELECT following.endpoint_id, following.next_attempt_at
+    FROM lane, LATERAL (
+        SELECT endpoint_id, next_attempt_at FROM open_delivery
+        WHERE endpoint_id > lane.endpoint_id AND lease_id IS NULL
+        ORDER BY endpoint_id, next_attempt_at LIMIT 1) following
+),
+waiting AS MATERIALIZED (
+    SELECT e.id AS endpoint_id, e.tenant_id, e.version, t.version AS tenant_version,
+           lane.next_attempt_at AS first_due,
+           CASE WHEN e.deleted_at IS NOT NULL OR t.deleted_at IS NOT NULL THEN {Closed.DELETED}
+                WHEN e.disabled_at IS NOT NULL THEN {Closed.DISABLED}
+                ELSE {Closed.NO} END AS closed,
+           CASE WHEN h.paused_until > moment.now AND e.disabled_at IS NULL
+                THEN %(at_once)s ELSE moment.now END AS due_by,
+           {rates.limits}
+    FROM lane CROSS JOIN moment
+    JOIN endpoint e ON e.id = lane.endpoint_id
+    JOIN tenant t ON t.id = e.tenant_id
+    LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
+    WHERE lane.next_attempt_at <= moment.now
+),
+{rates.buckets}ready AS MATERIALIZED ({rates.ready}),
+share AS MATERIALIZED (
+    SELECT tenant_id, least(ceil(%(slots)s::numeric / (count(*) * count(*) OVER ())),
+                            ceil({rates.tenant_rows}::numeric / count(*)))::int AS lane_rows
+    FROM ready GROUP BY tenant_id
+),
+first_round AS MATERIALIZED (
+    SELECT ready.*, {rates.lane_rows}::int AS rows, due.*
+    FROM ready JOIN share USING (tenant_id),
+         LATERAL ({_offer("ready", rates.lane_rows)}) due
+),
+spare AS MATERIALIZED (
+    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows
+    FROM (SELECT %(slots)s - count(*) AS free,
+                 count(*) FILTER (WHERE turn = rows AND {rates.offered_more}) AS lanes
+          FROM first_round filled) left_over
+),
+candidate AS (
+    SELECT * FROM first_round
+    UNION ALL
+    SELECT filled.endpoint_id, filled.tenant_id, filled.version, filled.tenant_version,
+           filled.first_due, filled.closed, filled.due_by{rates.carried}, filled.rows, due.*
+    FROM spare CROSS JOIN first_round filled,
+         LATERAL ({_offer("filled", "filled.rows + spare.rows")}) due
+    WHERE spare.rows > 0 AND filled.turn = filled.rows AND {rates.offered_more}
+      AND due.id NOT IN (SELECT id FROM first_round)
+),
+picked AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY turn, next_attempt_at)
+                  AS tenant_turn
+        FROM candidate) ranked
+    WHERE {rates.within}
+    ORDER BY tenant_turn, next_attempt_at LIMIT %(slots)s
+),
+claimed AS (
+    UPDATE open_delivery d
+    SET status = {DeliveryStatus.SENDING}, lease_id = %(lease)s, attempts = d.attempts + 1
+    FROM picked p WHERE d.id = ANY (ARRAY[p.id])
+    RETURNING d.id, d.event_id, d.endpoint_id, d.tenant_id, d.attempts, d.charged, d.faults,
+              d.lost, d.trigger, p.closed, p.version, p.tenant_version
+),
+leased AS (
+    INSERT INTO lease (id, expires_at, delivery_ids)
+    SELECT %(lease)s, clock_timestamp() + %(seconds)s * interval '1 second', array_agg(id)
+    FROM claimed HAVING count(*) > 0
+){rates.taken}
+SELECT claimed.*, NULL::float8 FROM claimed
+UNION ALL
+SELECT {", ".join(["NULL"] * 12)}, report.* FROM ({rates.report}) report
+"""
+
+
+# Lanes (endpoints with deliveries that nobody has leased) are found by skipping through the
+# index, one probe each: a row keeps its due time while it is leased, so a lane counts by the
+# first one that is free. The free slots are shared equally by the tenants that may send, and a
+# tenant's by its lanes. What short lanes leave is offered, twice over, to those that filled their
+# share. Then turns go round by endpoint inside a tenant and by tenant over all, so that a backlog
+# of one is not in the way of another. A claim changes no indexed column, which keeps it a heap-only
+# update. Its rows are looked up by id whatever the planner thinks of the table: see RECORD.
+CLAIM = _claim(_WITHOUT)
+#: Obeys rates besides; CLAIM leaves lanes that have one out, and only reports them.
+CLAIM_LIMITED = _claim(_WITH)
