@@ -61,10 +61,10 @@ def task(url: str, key: str) -> dict[str, Any]:
 
 
 @contextmanager
-def delivering() -> Iterator[None]:
-    """Run a delivery loop beside the block."""
+def delivering(seconds: float = PATIENCE) -> Iterator[None]:
+    """Run a delivery loop beside the block, at most so long."""
     over = threading.Event()
-    loop = threading.Thread(target=run_loop, args=(over.is_set,), kwargs={"seconds": PATIENCE})
+    loop = threading.Thread(target=run_loop, args=(over.is_set,), kwargs={"seconds": seconds})
     loop.start()
     try:
         yield
@@ -75,7 +75,12 @@ def delivering() -> Iterator[None]:
 
 def _drive(command: list[Any], given: Mapping[str, Any]) -> Report:
     finished = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, timeout=PATIENCE
+        command,
+        check=False,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     if finished.returncode != 0:
         raise RuntimeError(finished.stderr)
