@@ -24,7 +24,7 @@ NODE_MAJOR = 18
 
 
 class MissingToolError(Exception):
-    """What an SDK runs on is not installed; the text says what and how to get it."""
+    """An SDK, or what it runs on, is not there; the text says what, and how to get it."""
 
 
 def command(sdk: str) -> list[str | Path]:
@@ -93,7 +93,10 @@ def _node() -> str:
 def _run(*arguments: str | Path, directory: Path | None = None) -> None:
     quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
     quiet.pop("VIRTUAL_ENV", None)
-    subprocess.run(arguments, cwd=directory, env=quiet, check=True)
+    try:
+        subprocess.run(arguments, cwd=directory, env=quiet, check=True)
+    except subprocess.CalledProcessError as error:
+        raise MissingToolError(f"An SDK could not be installed: {error}") from None
 
 
 if __name__ == "__main__":
