@@ -10,7 +10,7 @@ TIED = exec env ONCE="$(ONCE)" PORT="$(PORT)" DIES_WITH_PARENT=$$PPID $(RUN)
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-demo up demo test lint types contracts migrations deployment check \
-	format lock bench screenshots gameday
+	format lock bench screenshots gameday sdk-install sdk-table sdk-smoke
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,3 +66,12 @@ screenshots: install ## Take the pictures of the admin for docs/images (needs Ch
 
 gameday: install-demo ## Rehearse failures (ARGS="--list")
 	@$(TIED) -m dev.gameday $(ARGS)
+
+sdk-install: install ## Install the SDKs that the contract tests drive, each apart
+	@$(RUN) -m tests.contract.environments
+
+sdk-table: install ## Drive the SDKs against a server, and write docs/sdk.md anew
+	@SDK_TABLE=write CI=true $(RUN) -m pytest tests/contract/test_sdks.py $(ARGS)
+
+sdk-smoke: install ## Publish and verify with the SDKs of Go, Java and Rust (minutes)
+	@$(RUN) -m pytest tests/contract/smoke.py $(ARGS)

@@ -7,6 +7,7 @@ an endpoint that is gone or keeps failing, by whoever notices.
 
 from collections.abc import Collection, Mapping
 from typing import Any, TypedDict
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +21,7 @@ from endpoints.changes import apply, lock_endpoint, lock_tenant, unique_uid
 from endpoints.custom_headers import Headers
 from endpoints.models import Endpoint, EndpointHealth, Tenant
 from endpoints.url_policy import EndpointUrl, parse_url
-from webhooks_platform.lib import keyring
+from webhooks_platform.lib import ids, keyring
 from webhooks_platform.lib.keyring import KeyringError
 
 # Changes of these have audit entries of their own.
@@ -65,14 +66,15 @@ def create(
     actor: Actor,
     secret: str | None = None,
     headers: Headers = (),
+    known_id: UUID | None = None,
 ) -> Endpoint:
-    """Store a new endpoint with its first secret, fresh unless given.
+    """Store a new endpoint with its first secret, fresh unless given; `known_id` from elsewhere.
 
     Raises UidTakenError, InvalidSecretError, HeadersNotAllowedError and, when the tenant has
     been deleted meanwhile, Tenant.DoesNotExist.
     """
     with unique_uid(), transaction.atomic():
-        endpoint = Endpoint(tenant=lock_tenant(tenant.id))
+        endpoint = Endpoint(id=known_id or ids.new(), tenant=lock_tenant(tenant.id))
         for name, value in _columns(endpoint, values).items():
             setattr(endpoint, name, value)
         endpoint.headers = custom_headers.sealed(endpoint, headers)

@@ -13,6 +13,7 @@ from endpoints.audit import Actor, record_tenant
 from endpoints.changes import apply, lock_tenant, touch_catalogue, unique_uid
 from endpoints.models import Endpoint, Tenant
 from endpoints.policy import UNKNOWN_EVENT_TYPES
+from webhooks_platform.lib import ids
 
 
 class TenantValues(TypedDict, total=False):
@@ -26,10 +27,14 @@ class TenantValues(TypedDict, total=False):
     policy: dict[str, Any]
 
 
-def create(organization_id: UUID, values: TenantValues, *, actor: Actor) -> Tenant:
-    """Store a new tenant; raise UidTakenError."""
+def create(
+    organization_id: UUID, values: TenantValues, *, actor: Actor, known_id: UUID | None = None
+) -> Tenant:
+    """Store a new tenant, under the id it had elsewhere if it had one; raise UidTakenError."""
     with unique_uid(), transaction.atomic():
-        tenant = Tenant.objects.create(organization_id=organization_id, **values)
+        tenant = Tenant.objects.create(
+            id=known_id or ids.new(), organization_id=organization_id, **values
+        )
         record_tenant(actor, "tenant.created", tenant)
         _touch_catalogue(tenant, tenant.policy)
     return tenant

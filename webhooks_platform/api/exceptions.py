@@ -18,7 +18,8 @@ from webhooks_platform.api import errors
 from webhooks_platform.api.errors import ApiError, Fault, FieldError, fault
 from webhooks_platform.api.rendering import to_json
 
-API_PREFIX = "/api/"
+#: Programs ask there and cannot read a page; svix' SDKs know a product of svix' below /ingest/.
+API_PREFIXES = ("/api/", "/ingest/")
 _DATABASE_GONE = (OperationalError, InterfaceError, psycopg.OperationalError)
 _CODES = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
@@ -97,24 +98,24 @@ def respond(error: ApiError) -> HttpResponse:
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIXES):
         return respond(errors.not_found())
     return defaults.page_not_found(request, exception)
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIXES):
         return respond(errors.forbidden())
     return defaults.permission_denied(request, exception)
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIXES):
         return respond(ApiError(400, "bad_request", "The request cannot be understood."))
     return defaults.bad_request(request, exception)
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIXES):
         return respond(errors.server_error())
     return defaults.server_error(request)
