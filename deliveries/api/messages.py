@@ -16,13 +16,20 @@ from webhooks_platform.api.pagination import id_key, page_of
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.EVENT)
+TAGS = ["Message"]
 
 
 class Messages(APIView):
     scopes = {"GET": "read"}
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Name what the publish door answers on this path too."""
+        return {**super().default_response_headers, "Allow": "GET, POST, HEAD, OPTIONS"}
+
     @extend_schema(
-        operation_id="api_v1_app_msg_list",
+        operation_id="message_list",
+        tags=TAGS,
         parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.WITH_CONTENT],
         responses=schemas.page_of(schemas.MessageOut),
     )
@@ -45,7 +52,12 @@ class Messages(APIView):
 class Message(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(parameters=[schemas.WITH_CONTENT], responses=schemas.MessageOut)
+    @extend_schema(
+        operation_id="message_get",
+        tags=TAGS,
+        parameters=[schemas.WITH_CONTENT],
+        responses=schemas.MessageOut,
+    )
     def get(self, request: Request, app_id: str, msg_id: str) -> Response:
         """Show one event."""
         with_payload = with_content(request.query_params)
@@ -58,7 +70,7 @@ class MessageContent(APIView):
     scopes = {"DELETE": "manage"}
     organization_methods = True
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="message_expunge_content", tags=TAGS, responses={204: None})
     def delete(self, request: Request, app_id: str, msg_id: str) -> Response:
         """Delete an event's payload; what is still to be delivered of it is cancelled."""
         event = get_event(tenant_of(request, app_id), msg_id)
