@@ -7,26 +7,27 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 
+from webhooks_platform.api import errors
 from webhooks_platform.api.examples import Examples
 from webhooks_platform.api.rendering import to_json
 from webhooks_platform.lib.idempotency import MAX_LENGTH
 
 _METHODS = ("get", "post", "put", "patch", "delete")
-#: What any operation may answer, with the code of an example; 422 has a body of its own.
+#: What any operation may answer, as an example and in words; 422 has a body of its own.
 _ERRORS = {
-    "400": ("bad_request", "The request cannot be understood, or a limit is reached."),
-    "401": ("authentication_failed", "No valid key."),
-    "403": ("insufficient access", "The key lacks the scope."),
-    "404": ("not_found", "There is no such object, or it is not this key's."),
-    "409": ("conflict", "Conflict with what exists, or with an earlier use of the key."),
-    "413": ("payload_too_large", "The body is too large."),
-    "415": ("unsupported_media_type", "The body must be application/json."),
-    "503": (
-        "unavailable",
-        "Overloaded or without database; try again after `Retry-After` seconds.",
-    ),
+    "400": (errors.bad_request(), "The request cannot be understood, or a limit is reached."),
+    "401": (errors.unauthenticated(), "No valid key."),
+    "403": (errors.forbidden(), "The key lacks the scope."),
+    "404": (errors.not_found(), "There is no such object, or it is not this key's."),
+    "405": (errors.method_not_allowed(), "`Allow` names the methods that there are."),
+    "409": (errors.conflict(), "Conflict with what exists, or with an earlier use of the key."),
+    "413": (errors.too_large(), "The body is too large."),
+    "415": (errors.unsupported_media_type(), "The body is no JSON."),
+    "503": (errors.unavailable(), "Overloaded, or no database; try again after `Retry-After` s."),
 }
 _NOT_OF_GET = ("409",)
+#: No operation: it is what a path has none for.
+_OF_PATHS = ("405",)
 _OF_BODIES = ("415",)
 
 _COMPONENTS: dict[str, Any] = {
@@ -80,6 +81,19 @@ _IDEMPOTENCY_KEY = {
         "pattern": "^[\\x20-\\x7e]+$",
     },
 }
+_TAGS = {
+    "API keys": "Keys of the organization, and of its applications.",
+    "Application": "A customer of yours: owns endpoints and messages.",
+    "Audit": "Who changed and decided what.",
+    "Background task": "Replay jobs, as svix shows them.",
+    "Dead letters": "Deliveries given up on, and what is decided about them.",
+    "Endpoint": "Receivers of an application, their headers, secrets and statistics.",
+    "Event Type": "The organization's catalogue of events, with JSON Schemas.",
+    "Health": "Whether the platform works.",
+    "Message": "Events: published, read, emptied.",
+    "Message Attempt": "Requests made to receivers, and resending.",
+    "Replays": "Many deliveries again: previewed, paced, paused, cancelled.",
+}
 _PART = {"type": "object", "properties": {"status": {"enum": ["ok", "error"]}}}
 _HEALTH = {
     "type": "object",
@@ -96,7 +110,8 @@ _HEALTH_GET: dict[str, Any] = {
     "responses": {
         status: {"description": text, "content": {"application/json": {"schema": _HEALTH}}}
         for status, text in (("200", "All is well."), ("500", "A part does not answer."))
-    },
+    }
+    | {"405": {"$ref": "#/components/responses/Error405"}},
 }
 
 
@@ -122,8 +137,12 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     result["paths"]["/api/v1/health"] = {"get": _HEALTH_GET}
     _add_examples(result, Examples(schemas))
     used = {tag for _, _, operation in _operations(result) for tag in operation["tags"]}
-    result["tags"] = [{"name": name} for name in sorted(used)]
+    result["tags"] = [_tag(name) for name in sorted(used)]
     return result
+
+
+def _tag(name: str) -> dict[str, str]:
+    return {"name": name, "description": _TAGS.get(name, f"{name}: see the operations.")}
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -141,7 +160,7 @@ def _summarise(operation: dict[str, Any]) -> None:
 
 def _add_errors(method: str, operation: dict[str, Any]) -> None:
     responses = operation.setdefault("responses", {})
-    left_out = _NOT_OF_GET if method == "get" else ()
+    left_out = (*_OF_PATHS, *(_NOT_OF_GET if method == "get" else ()))
     if "requestBody" not in operation:
         left_out = (*left_out, *_OF_BODIES)
     for status in sorted({*_ERRORS, "422"} - {*left_out}):
@@ -151,8 +170,8 @@ def _add_errors(method: str, operation: dict[str, Any]) -> None:
 def _errors() -> dict[str, Any]:
     """Return the answers that operations share, by their names in the document."""
     shared = {
-        f"Error{status}": _error(text, "HttpError", {"code": code, "detail": text})
-        for status, (code, text) in _ERRORS.items()
+        f"Error{status}": _error(text, "HttpError", error.body())
+        for status, (error, text) in _ERRORS.items()
     }
     example = _COMPONENTS["HttpValidationError"]["example"]
     return {**shared, "Error422": _error("Not valid.", "HttpValidationError", example)}

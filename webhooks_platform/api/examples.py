@@ -31,6 +31,7 @@ _NAMED: dict[str, Any] = {
     "appUid": "acme",
     "attempts": 6,
     "channel": "eu",
+    "channels": ["eu"],
     "createdBy": "sue",
     "deadLetterId": f"dl_{_ID}",
     "decidedBy": "sue",

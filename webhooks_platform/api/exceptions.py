@@ -118,7 +118,7 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _wants_page(request):
         return defaults.bad_request(request, exception)
-    return respond(ApiError(400, "bad_request", "The request cannot be understood."))
+    return respond(errors.bad_request())
 
 
 def handler500(request: HttpRequest) -> HttpResponse:

@@ -6,7 +6,7 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from webhooks_platform.api.errors import ApiError
+from webhooks_platform.api import errors
 from webhooks_platform.api.exceptions import respond
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -21,8 +21,6 @@ def only_safe(view: View) -> View:
     def checked(request: HttpRequest) -> HttpResponse:
         if request.method in METHODS:
             return view(request)
-        detail = "Only GET and HEAD are answered here."
-        allowed = {"Allow": ", ".join(METHODS)}
-        return respond(ApiError(405, "method_not_allowed", detail, allowed))
+        return respond(errors.method_not_allowed(*METHODS))
 
     return checked
