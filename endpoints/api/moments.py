@@ -17,5 +17,5 @@ def parse(text: str) -> datetime:
         raise ValueError(RULE)
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except OverflowError:
+    except (ValueError, OverflowError):
         raise ValueError(RULE) from None

@@ -82,15 +82,16 @@ def test_a_post_without_a_body_that_needs_none_works(world: World, complaints: C
         if operation.method == "POST" and not (operation.takes_body and needs_body(operation)):
             headers = {"idempotency-key": "auto_1"}
             answer = world.send(operation, headers=headers)
-            complaints.check(operation, answer, 200, 202, 409)
+            complaints.check(operation, answer, 200, 201, 202, 204, 409)
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[1]", b'{"x":1,"x":2}'])
 def test_what_takes_no_body_minds_none(world: World, complaints: Complaints, body: bytes) -> None:
     for operation in operations():
         if not operation.takes_body and operation.method != "DELETE":
-            answer = world.send(operation, body)
-            complaints.check(operation, answer, 200, 202, 204, 409)
+            plain, answer = world.send(operation), world.send(operation, body)
+            # The first of two may have changed what the second one finds.
+            complaints.check(operation, answer, plain.status_code, 409)
 
 
 @pytest.mark.parametrize(
