@@ -10,7 +10,7 @@ TIED = exec env ONCE="$(ONCE)" PORT="$(PORT)" DIES_WITH_PARENT=$$PPID $(RUN)
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-demo up demo test lint types contracts migrations deployment check \
-	format lock bench screenshots gameday sdk-install sdk-table sdk-smoke
+	format lock bench openapi fuzz screenshots gameday sdk-install sdk-table sdk-smoke
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ lock: ## Lock what pyproject.toml asks for; ARGS=--upgrade takes newer versions 
 
 bench: install-demo ## Measure publishing and delivering (ARGS="--events 20000")
 	@$(TIED) -m dev.bench $(ARGS)
+
+openapi: install ## Write docs/openapi.json and the Postman collection from the code
+	@DJANGO_SETTINGS_MODULE=tests.settings $(RUN) -m dev.api_documents
+
+fuzz: install ## Try the API with many made-up requests (FUZZ_EXAMPLES=300 of each kind)
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(RUN) -m pytest tests/integration/api/test_fuzz.py $(ARGS)
 
 screenshots: install ## Take the pictures of the admin for docs/images (needs Chromium)
 	@$(TIED) -m dev.screenshots

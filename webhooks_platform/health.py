@@ -6,9 +6,9 @@ all the same, for an operator has to hear of it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache, wraps
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -19,10 +19,10 @@ from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from webhooks_platform.api.safe_methods import View, only_safe
 from webhooks_platform.lib.database import parameters
 
 logger = structlog.get_logger()
@@ -34,10 +34,7 @@ APPLIED = "SELECT app, name FROM django_migrations"
 OK = "ok"
 UNREACHABLE = "unreachable"
 
-SAFE_METHODS = ("GET", "HEAD")
-
 Migrations = frozenset[tuple[str, str]]
-View = Callable[[HttpRequest], HttpResponse]
 
 # A look that hangs in spite of its timeouts (a stopped server) costs a thread here, no answer.
 _looks = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
@@ -130,23 +127,8 @@ def _uncached(answer: Mapping[str, object], status: HTTPStatus) -> JsonResponse:
 
 def _route(route: str, view: View) -> list[object]:
     """Serve a path with and without the slash at its end."""
-    safe = csrf_exempt(_only_safe(view))
+    safe = only_safe(view)
     return [path(route, safe), path(f"{route}/", safe)]
-
-
-def _only_safe(view: View) -> View:
-    """Answer other methods than GET and HEAD in the API's form of an error."""
-
-    @wraps(view)
-    def checked(request: HttpRequest) -> HttpResponse:
-        if request.method in SAFE_METHODS:
-            return view(request)
-        error = {"code": "method_not_allowed", "detail": "Only GET and HEAD are answered here."}
-        return JsonResponse(
-            error, status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(SAFE_METHODS)}
-        )
-
-    return checked
 
 
 urlpatterns = [

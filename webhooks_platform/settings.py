@@ -151,18 +151,24 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Webhooks platform",
+    "DESCRIPTION": "Publish events, manage their receivers, follow and repeat deliveries. "
+    "The wire of svix-server, so that the official svix SDKs work, and our own routes beside it.",
     "VERSION": "1",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SERVERS": [{"url": "/"}],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Its validator is a service on the internet.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "REDOC_DIST": "SIDECAR",
     # Enums stay where they are used: several fields have one name and other values.
     "POSTPROCESSING_HOOKS": [
         "deliveries.api.schema.add_publish",
-        "webhooks_platform.api.docs.complete",
+        "webhooks_platform.api.document.complete",
     ],
 }
 

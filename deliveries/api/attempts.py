@@ -24,7 +24,9 @@ from webhooks_platform.api.pagination import id_key
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.ATTEMPT)
+TAGS = ["Message Attempt"]
 LIST = extend_schema(
+    tags=TAGS,
     parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, *schemas.ATTEMPT_FILTER],
     responses=schemas.page_of(schemas.MessageAttemptOut),
 )
@@ -53,6 +55,7 @@ def attempt_out(attempt: Attempt, *, with_response: bool) -> dict[str, Any]:
 class AttemptsOfEndpoint(APIView):
     scopes = {"GET": "read"}
 
+    @extend_schema(operation_id="message_attempt_list_by_endpoint")
     @LIST
     @bounded
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
@@ -69,7 +72,7 @@ class AttemptsOfEndpoint(APIView):
 class AttemptsOfMessage(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(parameters=[schemas.ENDPOINT_ID])
+    @extend_schema(operation_id="message_attempt_list_by_msg", parameters=[schemas.ENDPOINT_ID])
     @LIST
     def get(self, request: Request, app_id: str, msg_id: str) -> Response:
         """List the attempts to deliver an event, newest first."""
@@ -96,7 +99,9 @@ class AttemptsOfDeliveryDeprecated(APIView):
 class MessageAttempt(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(responses=schemas.MessageAttemptOut)
+    @extend_schema(
+        operation_id="message_attempt_get", tags=TAGS, responses=schemas.MessageAttemptOut
+    )
     def get(self, request: Request, app_id: str, msg_id: str, attempt_id: str) -> Response:
         """Show one attempt."""
         event = get_event(tenant_of(request, app_id), msg_id)
@@ -107,7 +112,7 @@ class MessageAttemptContent(APIView):
     scopes = {"DELETE": "manage"}
     organization_methods = True
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="message_attempt_expunge_content", tags=TAGS, responses={204: None})
     def delete(self, request: Request, app_id: str, msg_id: str, attempt_id: str) -> Response:
         """Delete what the receiver answered to an attempt."""
         event = get_event(tenant_of(request, app_id), msg_id)

@@ -21,11 +21,13 @@ from deliveries.queries.outlook import due_at
 from endpoints.api.acting import actor
 from endpoints.api.scoping import get_endpoint
 from endpoints.api.serializers.endpoints import EndpointOut
+from endpoints.api.serializers.pages import ITERATOR, LIMIT
 from endpoints.models import Endpoint
 from webhooks_platform.api.bounded_reads import bounded
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
+TAGS = ["Message Attempt"]
 BY_EVENT = id_key(ids.EVENT, "event_id")
 BY_ENDPOINT = id_key(ids.ENDPOINT, "endpoint_id")
 
@@ -44,6 +46,8 @@ class AttemptedMessages(APIView):
     scopes = {"GET": "read"}
 
     @extend_schema(
+        operation_id="message_attempt_list_attempted_messages",
+        tags=TAGS,
         parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.STATUS, schemas.WITH_CONTENT],
         responses=schemas.page_of(schemas.EndpointMessageOut),
     )
@@ -80,7 +84,9 @@ class AttemptedDestinations(APIView):
     scopes = {"GET": "read"}
 
     @extend_schema(
-        parameters=[schemas.LIMIT, schemas.ITERATOR],
+        operation_id="message_attempt_list_attempted_destinations",
+        tags=TAGS,
+        parameters=[LIMIT, ITERATOR],
         responses=schemas.page_of(schemas.MessageEndpointOut),
     )
     def get(self, request: Request, app_id: str, msg_id: str) -> Response:
@@ -103,7 +109,12 @@ class AttemptedDestinations(APIView):
 class Resend(APIView):
     scopes = {"POST": "replay"}
 
-    @extend_schema(request=None, responses={202: schemas.Empty})
+    @extend_schema(
+        operation_id="message_attempt_resend",
+        tags=TAGS,
+        request=None,
+        responses={202: schemas.Empty},
+    )
     def post(self, request: Request, app_id: str, msg_id: str, endpoint_id: str) -> Response:
         """Attempt a delivery once more, by hand and at once, whatever the endpoint's filters say.
 

@@ -19,13 +19,20 @@ from webhooks_platform.api.pagination import id_key
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.EVENT)
+TAGS = ["Message"]
 
 
 class Messages(APIView):
     scopes = {"GET": "read"}
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Name what the publish door answers on this path too."""
+        return {**super().default_response_headers, "Allow": "GET, POST, HEAD, OPTIONS"}
+
     @extend_schema(
-        operation_id="api_v1_app_msg_list",
+        operation_id="message_list",
+        tags=TAGS,
         parameters=[*schemas.PAGE, *schemas.EVENT_FILTER, schemas.WITH_CONTENT],
         responses=schemas.page_of(schemas.MessageOut),
     )
@@ -48,7 +55,12 @@ class Messages(APIView):
 class Message(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(parameters=[schemas.WITH_CONTENT], responses=schemas.MessageOut)
+    @extend_schema(
+        operation_id="message_get",
+        tags=TAGS,
+        parameters=[schemas.WITH_CONTENT],
+        responses=schemas.MessageOut,
+    )
     def get(self, request: Request, app_id: str, msg_id: str) -> Response:
         """Show one event."""
         with_payload = with_content(request.query_params)
@@ -60,7 +72,9 @@ class Message(APIView):
 class MessageCancel(APIView):
     scopes = {"POST": "publish"}
 
-    @extend_schema(operation_id="message_cancel", request=None, responses={200: schemas.CancelOut})
+    @extend_schema(
+        operation_id="message_cancel", tags=TAGS, request=None, responses={200: schemas.CancelOut}
+    )
     def post(self, request: Request, app_id: str, msg_id: str) -> Response:
         """Cancel what is still to be delivered of an event; its payload stays.
 
@@ -78,7 +92,10 @@ class Precheck(APIView):
     scopes = {"POST": "publish"}
 
     @extend_schema(
-        operation_id="message_precheck", request=PrecheckIn, responses=schemas.PrecheckOut
+        operation_id="message_precheck",
+        tags=TAGS,
+        request=PrecheckIn,
+        responses=schemas.PrecheckOut,
     )
     def post(self, request: Request, app_id: str) -> Response:
         """Tell whether an enabled endpoint would get such a message now."""

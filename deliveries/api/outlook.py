@@ -15,6 +15,7 @@ from deliveries.models import Delivery, DeliveryStatus, Event
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
 from endpoints.api.between import read_time
+from endpoints.api.serializers.pages import ORDER
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
@@ -39,7 +40,12 @@ def delivery_out(delivery: Delivery, outlook: Outlook) -> dict[str, Any]:
 class MessageDeliveries(APIView):
     scopes = {"GET": "read"}
 
-    @extend_schema(parameters=schemas.PAGE, responses=schemas.page_of(schemas.DeliveryOut))
+    @extend_schema(
+        operation_id="message_list_deliveries",
+        tags=["Message"],
+        parameters=[*schemas.PAGE, ORDER],
+        responses=schemas.page_of(schemas.DeliveryOut),
+    )
     def get(self, request: Request, app_id: str, msg_id: str) -> Response:
         """List an event's deliveries by endpoint: where each stands, and what it waits for."""
         tenant = tenant_of(request, app_id)

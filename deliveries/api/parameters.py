@@ -16,9 +16,9 @@ from endpoints.api.acting import flag
 from endpoints.api.scoping import get_endpoint, id_of
 from endpoints.models import Tenant
 from webhooks_platform.api.errors import FieldError
+from webhooks_platform.api.pagination import NAME
 from webhooks_platform.lib import ids
 
-NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 # `event_types=a,b`, `event_types[]=a&event_types[]=b` and `event_types[0]=a` mean the same.
 LISTED = re.compile(r"\[\d*\]$")
 STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -33,7 +33,10 @@ class Replays(APIView):
     scopes = {"GET": "read", "POST": "replay"}
 
     @extend_schema(
-        tags=TAGS, parameters=[*schemas.PAGE, ORDER], responses=schemas.page_of(schemas.ReplayOut)
+        operation_id="replay_list",
+        tags=TAGS,
+        parameters=[*schemas.PAGE, ORDER],
+        responses=schemas.page_of(schemas.ReplayOut),
     )
     def get(self, request: Request, app_id: str) -> Response:
         """List an application's replay jobs, newest first; single resends are left out."""
@@ -73,18 +76,41 @@ class OneReplay(APIView):
 
 
 class ReplayChange(APIView):
-    """One of replay.ACTIONS, named by the path."""
-
     scopes = {"POST": "replay"}
-    action = ""
+    #: One of replay.ACTIONS.
+    change = ""
 
-    @extend_schema(tags=TAGS, request=None, responses=schemas.ReplayOut)
     def post(self, request: Request, app_id: str, replay_id: str) -> Response:
-        """Pause, resume or cancel a job; what is queued already is still sent."""
         job = get_replay(tenant_of(request, app_id), replay_id)
         with refusals("replay_id"):
-            changed = replay.change(job, self.action, actor=actor(request))
+            changed = replay.change(job, self.change, actor=actor(request))
         return Response(replay_out(changed))
+
+
+def _described(view: type[ReplayChange], summary: str) -> type[ReplayChange]:
+    described = extend_schema_view(
+        post=extend_schema(
+            operation_id=f"replay_{view.change}",
+            tags=TAGS,
+            summary=summary,
+            description=f"{summary}; what is queued already is still sent.",
+            request=None,
+            responses=schemas.ReplayOut,
+        )
+    )
+    changed: type[ReplayChange] = described(view)
+    return changed
+
+
+#: By the last part of their paths.
+CHANGES = {
+    action: _described(type(f"{action.title()}Replay", (ReplayChange,), {"change": action}), text)
+    for action, text in (
+        ("pause", "Pause a job"),
+        ("resume", "Resume a paused job"),
+        ("cancel", "Cancel a job"),
+    )
+}
 
 
 def _selection(tenant: Tenant, wanted: dict[str, Any]) -> Selection:

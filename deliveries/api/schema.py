@@ -135,7 +135,7 @@ _PUBLISH: dict[str, Any] = {
     "operationId": "message_create",
     "summary": "Publish an event",
     "description": "202 once the event and its deliveries are committed. Scope `publish`.",
-    "tags": ["message"],
+    "tags": ["Message"],
     "security": [{"bearerKey": []}],
     "parameters": [
         {

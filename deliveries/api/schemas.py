@@ -5,27 +5,39 @@ from rest_framework import serializers
 
 from deliveries.api.wire_status import WireStatus
 from deliveries.models import DeadLetter, Replay, Trigger
+from deliveries.queries.dead_letters import ALL, OPEN
+from endpoints.api.between import AFTER, BEFORE
+from endpoints.api.serializers.pages import ITERATOR, LIMIT
+
+STATUS_CODE_CLASSES = (0, 100, 200, 300, 400, 500)
 
 
 def parameter(name: str, kind: type = str, description: str = "") -> OpenApiParameter:
     return OpenApiParameter(name, kind, required=False, description=description)
 
 
-LIMIT = parameter("limit", int, "Rows of a page, 1 to 250; 50 unless given.")
-ITERATOR = parameter("iterator", str, "`iterator` or `prevIterator` of the page before.")
-BEFORE = OpenApiParameter("before", str, description="Made before this time (RFC 3339).")
-AFTER = OpenApiParameter("after", str, description="Made after this time (RFC 3339).")
 PAGE = [LIMIT, ITERATOR, BEFORE, AFTER]
 EVENT_FILTER = [
     parameter("event_types", str, "Names of event types, separated by commas."),
     parameter("channel", str, "A channel that the event must have."),
     parameter("tag", str, "A tag that the event must have."),
 ]
-STATUS = parameter("status", int, "0 success, 1 pending, 2 fail, 3 sending, 4 canceled.")
+STATUS = OpenApiParameter(
+    "status",
+    int,
+    enum=[status.value for status in WireStatus],
+    description="0 success, 1 pending, 2 fail, 3 sending, 4 canceled.",
+)
+STATUS_CODE_CLASS = OpenApiParameter(
+    "status_code_class",
+    int,
+    enum=STATUS_CODE_CLASSES,
+    description="0 (no answer), 100, 200, 300, 400 or 500.",
+)
 WITH_CONTENT = parameter("with_content", bool, "false leaves payloads and responses out.")
 ATTEMPT_FILTER = [
     STATUS,
-    parameter("status_code_class", int, "0 (no answer), 100, 200, 300, 400 or 500."),
+    STATUS_CODE_CLASS,
     WITH_CONTENT,
 ]
 ENDPOINT_ID = parameter("endpoint_id", str, "Id or uid of one endpoint.")
@@ -34,9 +46,14 @@ ENDPOINT_ID = parameter("endpoint_id", str, "Id or uid of one endpoint.")
 LETTER_FILTER = [
     ENDPOINT_ID,
     parameter("event_type", str, "Names of event types, separated by commas."),
-    parameter("reason", str, "exhausted, permanent, gone, poison or expired."),
-    parameter("status_code_class", int, "0 (no answer), 100, 200, 300, 400 or 500."),
-    parameter("decision", str, "open (unless given), replayed, discarded or all."),
+    OpenApiParameter("reason", str, enum=DeadLetter.Reason.values, description="Why given up."),
+    STATUS_CODE_CLASS,
+    OpenApiParameter(
+        "decision",
+        str,
+        enum=[OPEN, *DeadLetter.Decision.values, ALL],
+        description="open (unless given), replayed, discarded or all.",
+    ),
 ]
 
 

@@ -47,7 +47,7 @@ class DiscardIn(Bodied):
 
 class ExampleIn(Bodied):
     eventType = Name()  # noqa: N815 - the wire's name.
-    exampleIndex = WholeNumber(min_value=0, allow_null=True, default=0)  # noqa: N815
+    exampleIndex = WholeNumber(min_value=0, max_value=1000, allow_null=True, default=0)  # noqa: N815
 
 
 class PrecheckIn(Bodied):

@@ -2,7 +2,6 @@
 
 from django.urls import path
 
-from deliveries import replay
 from deliveries.api import (
     attempts,
     background_tasks,
@@ -55,8 +54,8 @@ urlpatterns = [
     path(REPLAY, replays.Replays.as_view()),
     path(f"{REPLAY}/<str:replay_id>", replays.OneReplay.as_view()),
     *[
-        path(f"{REPLAY}/<str:replay_id>/{action}", replays.ReplayChange.as_view(action=action))
-        for action in replay.ACTIONS
+        path(f"{REPLAY}/<str:replay_id>/{action}", view.as_view())
+        for action, view in replays.CHANGES.items()
     ],
     path(f"app/<str:app_id>/{ENDPOINT}/recover", recovery.Recover.as_view()),
     path(f"app/<str:app_id>/{ENDPOINT}/replay-missing", recovery.ReplayMissing.as_view()),

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 
+from endpoints.api import moments
 from webhooks_platform.api.errors import FieldError
 from webhooks_platform.lib import ids
 
 Row = TypeVar("Row", bound=Model)
 
-BEFORE = OpenApiParameter("before", str, description="Made before this time (RFC 3339).")
-AFTER = OpenApiParameter("after", str, description="Made after this time (RFC 3339).")
+BEFORE = OpenApiParameter("before", datetime, description="Made before this time (RFC 3339).")
+AFTER = OpenApiParameter("after", datetime, description="Made after this time (RFC 3339).")
 #: How far the clocks that make ids and times may be apart.
 CLOCK_SKEW = timedelta(hours=1)
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -30,13 +30,9 @@ def read_time(query: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         # A plus that was not percent-encoded has become a space.
-        when = datetime.fromisoformat(text.replace(" ", "+"))
-        if when.tzinfo is None:
-            raise ValueError("no offset")
-        return when.astimezone(timezone.get_default_timezone())
-    except (ValueError, OverflowError):
-        message = "A time is written as in 2026-01-31T12:00:00Z."
-        raise FieldError.at("query", name, message=message) from None
+        return moments.parse(text.replace(" ", "+"))
+    except ValueError as error:
+        raise FieldError.at("query", name, message=str(error)) from None
 
 
 def read_between(

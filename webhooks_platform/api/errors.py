@@ -73,6 +73,10 @@ def count_refusal(error: ApiError) -> None:
         metrics.observe_api_refusal()
 
 
+def bad_request() -> ApiError:
+    return ApiError(400, "bad_request", "The request cannot be understood.")
+
+
 def unauthenticated(detail: str = "Invalid token") -> ApiError:
     return ApiError(401, "authentication_failed", detail, {"WWW-Authenticate": "Bearer"})
 
@@ -88,6 +92,12 @@ def missing_scope(scope: str) -> ApiError:
 
 def not_found(detail: str = "Entity not found") -> ApiError:
     return ApiError(404, "not_found", detail)
+
+
+def method_not_allowed(*methods: str) -> ApiError:
+    """Name the methods that there are."""
+    headers = {"Allow": ", ".join(methods)} if methods else None
+    return ApiError(405, "method_not_allowed", "This method is not answered here.", headers)
 
 
 def conflict(detail: str = "A conflict has occurred", code: str = "conflict") -> ApiError:

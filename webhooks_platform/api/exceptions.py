@@ -97,25 +97,32 @@ def respond(error: ApiError) -> HttpResponse:
     )
 
 
-def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+def _wants_page(request: HttpRequest) -> bool:
+    """Return whether a person asks: SDKs under a wrong address read JSON there too."""
     if request.path.startswith(API_PREFIXES):
-        return respond(errors.not_found())
-    return defaults.page_not_found(request, exception)
+        return False
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _wants_page(request):
+        return defaults.page_not_found(request, exception)
+    return respond(errors.not_found())
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIXES):
-        return respond(errors.forbidden())
-    return defaults.permission_denied(request, exception)
+    if _wants_page(request):
+        return defaults.permission_denied(request, exception)
+    return respond(errors.forbidden())
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith(API_PREFIXES):
-        return respond(ApiError(400, "bad_request", "The request cannot be understood."))
-    return defaults.bad_request(request, exception)
+    if _wants_page(request):
+        return defaults.bad_request(request, exception)
+    return respond(errors.bad_request())
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(API_PREFIXES):
-        return respond(errors.server_error())
-    return defaults.server_error(request)
+    if _wants_page(request):
+        return defaults.server_error(request)
+    return respond(errors.server_error())

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from webhooks_platform.api.errors import ApiError
+from webhooks_platform.api.errors import bad_request
 
 #: Names found good.
 _good: set[str | None] = set()
@@ -16,6 +16,6 @@ def check_host(host: str | None) -> None:
         return
     domain, _ = split_domain_port(host or "")
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-        raise ApiError(400, "bad_request", "The request cannot be understood.")
+        raise bad_request()
     if len(_good) < _REMEMBERED:
         _good.add(host)

@@ -5,6 +5,7 @@ Rows always come in the list's own order, and `done` says whether there is more 
 travelled.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -14,6 +15,8 @@ from django.db.models import Model, QuerySet
 from webhooks_platform.api.errors import FieldError
 from webhooks_platform.lib import ids
 
+#: Names of event types; the wire's names for what programs choose.
+NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,256}")
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 250
 
@@ -38,15 +41,16 @@ def id_key(prefix: str, field: str = "id") -> Key:
     )
 
 
-def text_key(field: str) -> Key:
-    """Order by a text, shown as it is."""
-    return Key(field, str, _storable)
+def name_key(field: str) -> Key:
+    """Order by a name, shown as it is; one that begins with `-` has `~` before it."""
+    return Key(field, lambda name: f"~{name}" if name.startswith("-") else name, _name)
 
 
-def _storable(text: str) -> str:
-    if not text or "\x00" in text:
+def _name(text: str) -> str:
+    name = text.removeprefix("~")
+    if not NAME.fullmatch(name):
         raise ValueError("not a name")
-    return text
+    return name
 
 
 @dataclass(frozen=True)

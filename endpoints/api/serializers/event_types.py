@@ -7,6 +7,7 @@ shown, the list wins.
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from endpoints.api.serializers.fields import NAME_MAX, Flag, Name, Text, WireSerializer
@@ -15,6 +16,7 @@ from endpoints.schemas import schema_fault
 ONE_FLAG, FLAGS = "featureFlag", "featureFlags"
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"type": ["object", "boolean"]}})
 class Schemas(serializers.JSONField):
     """Version -> JSON Schema (draft 7)."""
 

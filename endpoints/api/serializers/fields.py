@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from endpoints import policy
+from endpoints.api import moments
 from endpoints.policy import PolicyError
 from webhooks_platform.lib import ids
 
@@ -167,13 +168,9 @@ class Moment(Text):
     def to_internal_value(self, data: Any) -> datetime:  # type: ignore[override]
         text = super().to_internal_value(data)
         try:
-            when = datetime.fromisoformat(text)
-            if when.tzinfo is None:
-                raise ValueError("no offset")
-            return when.astimezone(UTC)
-        except (ValueError, OverflowError):
-            message = "A time is written as in 2026-01-31T12:00:00Z."
-            raise serializers.ValidationError(message) from None
+            return moments.parse(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
 
 
 class Rate(WholeNumber):

@@ -33,6 +33,7 @@ class Applications(APIView):
         responses=page_of(ApplicationOut),
     )
     def get(self, request: Request) -> Response:
+        """List the applications, oldest first unless asked."""
         rows = Tenant.objects.filter(
             organization_id=caller(request).organization_id,
             deleted_at__isnull=True,
@@ -72,6 +73,7 @@ class Application(APIView):
 
     @extend_schema(operation_id="application_get", tags=TAGS, responses=ApplicationOut)
     def get(self, request: Request, app_id: str) -> Response:
+        """Show an application."""
         return Response(ApplicationOut(get_tenant(caller(request), app_id)).data)
 
     @extend_schema(
@@ -94,6 +96,7 @@ class Application(APIView):
         responses=ApplicationOut,
     )
     def patch(self, request: Request, app_id: str) -> Response:
+        """Change an application; what is left out stays, null clears it."""
         tenant = get_tenant(caller(request), app_id)
         body = ApplicationIn(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
@@ -101,6 +104,7 @@ class Application(APIView):
 
     @extend_schema(operation_id="application_delete", tags=TAGS, responses={204: None})
     def delete(self, request: Request, app_id: str) -> Response:
+        """Delete an application with its endpoints; what is still to be delivered is cancelled."""
         tenant = get_tenant(caller(request), app_id)
         with refusals():
             tenants.delete(tenant, actor=actor(request))

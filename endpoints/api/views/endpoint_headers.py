@@ -30,6 +30,7 @@ class EndpointHeaders(APIView):
         operation_id="endpoint_set_headers", tags=TAGS, request=HeadersIn, responses={204: None}
     )
     def put(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Replace all headers; they hold from the next message on."""
         endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
         body = HeadersIn(data=request.data)
         body.is_valid(raise_exception=True)

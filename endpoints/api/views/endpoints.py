@@ -35,6 +35,7 @@ class Endpoints(APIView):
         responses=page_of(EndpointOut),
     )
     def get(self, request: Request, app_id: str) -> Response:
+        """List an application's endpoints, newest first unless asked."""
         tenant = get_tenant(caller(request), app_id)
         rows = EndpointRow.objects.filter(tenant=tenant, deleted_at__isnull=True)
         page = paginate(request.query_params, rows, KEY)
@@ -44,6 +45,7 @@ class Endpoints(APIView):
         operation_id="endpoint_create", tags=TAGS, request=EndpointIn, responses={201: EndpointOut}
     )
     def post(self, request: Request, app_id: str) -> Response:
+        """Create an endpoint; it gets messages published from now on."""
         tenant = get_tenant(caller(request), app_id)
         return _create(request, tenant, EndpointIn(data=request.data))
 
@@ -53,6 +55,7 @@ class Endpoint(APIView):
 
     @extend_schema(operation_id="endpoint_get", tags=TAGS, responses=EndpointOut)
     def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Show an endpoint."""
         tenant = get_tenant(caller(request), app_id)
         return Response(EndpointOut(get_endpoint(tenant, endpoint_id)).data)
 
@@ -80,12 +83,14 @@ class Endpoint(APIView):
         responses=EndpointOut,
     )
     def patch(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Change an endpoint; what is left out stays, and its pending messages follow."""
         tenant = get_tenant(caller(request), app_id)
         endpoint = get_endpoint(tenant, endpoint_id)
         return _update(request, tenant, endpoint, EndpointUpdate(data=request.data, partial=True))
 
     @extend_schema(operation_id="endpoint_delete", tags=TAGS, responses={204: None})
     def delete(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+        """Delete an endpoint; what is still to be delivered to it is cancelled."""
         endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
         with refusals():
             lifecycle.delete(endpoint, actor=actor(request))

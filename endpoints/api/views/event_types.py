@@ -15,7 +15,7 @@ from endpoints.api.serializers.pages import ITERATOR, LIMIT, flag_parameter, pag
 from endpoints.event_types import EventTypeExistsError
 from endpoints.models import EventType as EventTypeRow
 from webhooks_platform.api.errors import conflict, not_found
-from webhooks_platform.api.pagination import paginate, text_key
+from webhooks_platform.api.pagination import name_key, paginate
 
 TAGS = ["Event Type"]
 
@@ -40,7 +40,7 @@ class EventTypes(APIView):
         rows, query = _visible(request), request.query_params
         if not flag(query, "include_archived"):
             rows = rows.filter(archived=False)
-        page = paginate(query, rows, text_key("name"), default_order="ascending", fixed_order=True)
+        page = paginate(query, rows, name_key("name"), default_order="ascending", fixed_order=True)
         shown = list(EventTypeOut(page.rows, many=True).data)
         if not flag(query, "with_content"):
             shown = [{**row, "schemas": None} for row in shown]
@@ -53,6 +53,7 @@ class EventTypes(APIView):
         responses={201: EventTypeOut},
     )
     def post(self, request: Request) -> Response:
+        """Create an event type, or take one out of the archive."""
         body = EventTypeIn(data=request.data)
         body.is_valid(raise_exception=True)
         return _create(request, body.validated_data.pop("name"), body)
@@ -64,6 +65,7 @@ class EventType(APIView):
 
     @extend_schema(operation_id="event_type_get", tags=TAGS, responses=EventTypeOut)
     def get(self, request: Request, name: str) -> Response:
+        """Show an event type with its schemas."""
         return Response(EventTypeOut(_get(request, name)).data)
 
     @extend_schema(
@@ -88,6 +90,7 @@ class EventType(APIView):
         responses=EventTypeOut,
     )
     def patch(self, request: Request, name: str) -> Response:
+        """Change an event type; what is left out stays."""
         event_type = _get(request, name)
         body = EventTypeUpdate(data=request.data, partial=True)
         body.is_valid(raise_exception=True)

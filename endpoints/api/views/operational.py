@@ -64,6 +64,7 @@ class OperationalEndpoint(APIView):
         responses=OperationalEndpointOut,
     )
     def get(self, request: Request, endpoint_id: str) -> Response:
+        """Show one operational endpoint."""
         return Response(OperationalEndpointOut(get_operational(request, endpoint_id)).data)
 
     @extend_schema(
@@ -89,6 +90,7 @@ class OperationalEndpoint(APIView):
         operation_id="operational_webhook_endpoint_delete", tags=TAGS, responses={204: None}
     )
     def delete(self, request: Request, endpoint_id: str) -> Response:
+        """Delete an operational endpoint; what is still to be delivered to it is cancelled."""
         endpoint = get_operational(request, endpoint_id)
         with refusals():
             lifecycle.delete(endpoint, actor=actor(request))

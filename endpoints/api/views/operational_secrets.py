@@ -39,6 +39,7 @@ class OperationalHeaders(APIView):
         responses={204: None},
     )
     def put(self, request: Request, endpoint_id: str) -> Response:
+        """Replace all headers."""
         endpoint = get_operational(request, endpoint_id)
         body = HeadersIn(data=request.data)
         body.is_valid(raise_exception=True)

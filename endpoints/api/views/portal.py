@@ -60,7 +60,7 @@ class DashboardAccess(PortalAccess):
     @extend_schema(
         operation_id="authentication_dashboard_access",
         tags=TAGS,
-        request=None,
+        request=PortalAccessIn,
         responses={200: PortalAccessOut},
         deprecated=True,
     )

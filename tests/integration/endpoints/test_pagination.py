@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from endpoints.models import EventType, Organization, Tenant
 from tests import rows
 from webhooks_platform.api.errors import FieldError
-from webhooks_platform.api.pagination import Page, id_key, paginate, text_key
+from webhooks_platform.api.pagination import Page, id_key, name_key, paginate
 from webhooks_platform.lib import ids
 
 KEY = id_key(ids.TENANT)
@@ -81,11 +81,11 @@ def test_pages_by_name(organization: Organization) -> None:
         EventType.objects.create(organization=organization, name=name)
     found: QuerySet[EventType] = EventType.objects.all()
 
-    first = paginate({"limit": "2"}, found, text_key("name"), default_order="ascending")
+    first = paginate({"limit": "2"}, found, name_key("name"), default_order="ascending")
     rest = paginate(
         {"limit": "2", "iterator": str(first.iterator)},
         found,
-        text_key("name"),
+        name_key("name"),
         default_order="ascending",
     )
 
