@@ -180,7 +180,7 @@ class DeadLetterAdmin(HistoryAdmin):
         jobs = [
             replay.start(
                 tenant,
-                choice.selection,
+                choice.selections[tenant],
                 note=form.cleaned_data["note"],
                 rate_per_second=form.cleaned_data["rate_per_second"],
                 actor=actor(request),

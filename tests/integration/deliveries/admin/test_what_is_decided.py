@@ -8,7 +8,7 @@ from deliveries.models import DeadLetter, Replay
 from endpoints.audit import Actor
 from endpoints.models import AuditEntry, Endpoint, Tenant
 from tests.integration.deliveries.admin.conftest import LETTERS, NOTE, text
-from tests.integration.deliveries.rows import make_dead, make_endpoint, make_tenant
+from tests.integration.deliveries.rows import make_dead, make_endpoint, make_event, make_tenant
 from webhooks_platform.lib import ids
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +173,26 @@ def test_the_summary_names_tenant_and_endpoint(
 
     assert f'<a href="/admin/endpoints/tenant/{alice.pk}/change/">Alice &amp;' in shown
     assert f'<a href="/admin/endpoints/endpoint/{endpoint.pk}/change/">hook</a>' in shown
+
+
+@pytest.mark.parametrize("by", ["letters", "uid"])
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+def test_a_decision_about_several_tenants_tells_none_of_another(
+    support: Client, alice: Tenant, endpoint: Endpoint, verb: str, by: str
+) -> None:
+    bob = make_tenant("Bob")
+    letters = {
+        tenant: make_dead(tenant, receiver, event=make_event(tenant, uid="invoice-1"))
+        for tenant, receiver in ((alice, endpoint), (bob, make_endpoint(bob)))
+    }
+    named = f"letters={','.join(map(str, letters.values()))}"
+
+    support.post(f"{LETTERS}/{verb}/?{named if by == 'letters' else 'q=invoice-1'}", NOTE)
+
+    for tenant, letter in letters.items():
+        jobs = Replay.objects.filter(tenant_id=tenant.id)
+        entry = AuditEntry.objects.get(tenant_id=tenant.id)
+        kept = [job.filters for job in jobs] or [entry.detail["filters"]]
+        assert kept == [{"letter_ids": [str(letter.id)]}]
+        for other in {*letters.values()} - {letter}:
+            assert str(other.id) not in str(entry.detail)
