@@ -132,7 +132,7 @@ def _selections(
 
 
 def _filtered(query: Mapping[str, str], term: str) -> Selection:
-    """Return the filters as a selection; an endpoint in it is of the one tenant that has letters."""
+    """Return the filters as a selection; an endpoint in it is of the only tenant with letters."""
     selection = Selection(
         "dead-letter",
         event_types=_one(query.get("event_type")),

@@ -7,10 +7,25 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from endpoints.admin.filters import SimpleListFilter
 from endpoints.admin.links import target_link
-from endpoints.admin.scope import TenantModelAdmin
+from endpoints.admin.scope import REACHABLE, TenantModelAdmin
 from endpoints.models import AuditEntry
 from webhooks_platform.lib import ids
+
+
+class ActionFilter(SimpleListFilter):
+    """Offers the actions among the newest entries that the user sees, and the one in the URL."""
+
+    title = parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = model_admin.get_queryset(request).order_by("-id").values("action")[:REACHABLE]
+        recent = {entry["action"] for entry in newest}
+        return [(action, action) for action in sorted({*recent, self.value() or ""} - {""})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEntry)
@@ -18,7 +33,7 @@ class AuditEntryAdmin(TenantModelAdmin):
     id_prefix = ids.AUDIT_ENTRY
     organization_field = "organization_id"
     list_display = ["at", "actor", "action", "linked_target", "request_id"]
-    list_filter = ["action"]
+    list_filter = [ActionFilter]
     ordering = ["-id"]
     sortable_by = ()
     search_fields = ["id"]

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import ForeignKey, JSONField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from endpoints.access import Access
+from endpoints.admin.tolerant import KnownSelect, StrictJSONField, are_keys
 from endpoints.audit import Actor
 from endpoints.models import Tenant
 from endpoints.roles import Capability
@@ -72,6 +74,7 @@ class ScopedAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
+    formfield_overrides = {JSONField: {"form_class": StrictJSONField}}
     #: What it takes to see the page, and to change what it shows.
     sees = Capability.OPERATE
     changes: Capability | None = None
@@ -130,6 +133,20 @@ class ScopedAdmin(ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Begin an action; ticks that name no row at all are told, and nothing is done."""
+        if are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return super().response_action(request, *args, **kwargs)
+        self.message_user(request, "What is selected is no row of the list.", messages.ERROR)
+        return None
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ChoiceField | None:
+        if db_field.name in self.autocomplete_fields:
+            kwargs["widget"] = KnownSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
