@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from deliveries import partitions
+from deliveries import partitions, tenant_end
 from deliveries.partitions import Partition
 from webhooks_platform.lib import ids
 
@@ -102,6 +102,8 @@ class Upkeep:
 
 def run() -> Upkeep:
     """Do all of it once; the order matters, for a day is dropped only when DEFAULT is empty."""
+    # Undecided letters hold their days.
+    tenant_end.discard_left_behind()
     return Upkeep(
         made=ensure_partitions(),
         dropped=drop_expired(),
