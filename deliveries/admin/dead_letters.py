@@ -18,16 +18,17 @@ from deliveries.admin.deciding import (
     choose,
     discard,
 )
-from deliveries.admin.events import event_ids
+from deliveries.admin.events import event_ids, payload_state
 from deliveries.admin.filters import EventTypeFilter, ReasonFilter, SinceFilter, StatusClassFilter
 from deliveries.admin.history import EndpointFilter, HistoryAdmin
 from deliveries.admin.showing import badge, last_answer, link, moment
+from deliveries.admin.summary import shown
 from deliveries.models import Attempt, DeadLetter, Delivery, Event, Replay
 from deliveries.queries import dead_letters
 from endpoints.admin.filters import SimpleListFilter, TenantFilter
 from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import access, actor
-from endpoints.models import AuditEntry, Endpoint, Tenant
+from endpoints.models import AuditEntry, Endpoint
 from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
@@ -80,7 +81,8 @@ class DeadLetterAdmin(HistoryAdmin):
     ]  # fmt: skip
     actions = ["replay_selected", "discard_selected"]
     fields = readonly_fields = (
-        "wire_id", "tenant", "event", "delivery", "endpoint", "event_type", "why", "attempts",
+        "wire_id", "tenant", "event", "payload", "delivery", "endpoint", "event_type", "why",
+        "attempts",
         "last_attempt", "last", "given_up_at", "decided", "decided_by", "note",
         "decided_by_replay",
     )  # fmt: skip
@@ -112,6 +114,10 @@ class DeadLetterAdmin(HistoryAdmin):
     @admin.display(description="event")
     def event(self, letter: DeadLetter) -> str:
         return link(Event, letter.event_id, prefix=ids.EVENT)
+
+    @admin.display(description="payload")
+    def payload(self, letter: DeadLetter) -> str:
+        return payload_state(letter.event_id)
 
     @admin.display(description="delivery")
     def delivery(self, letter: DeadLetter) -> str:
@@ -266,7 +272,7 @@ class DeadLetterAdmin(HistoryAdmin):
             request,
             "Open dead letters by cause",
             template="admin/deliveries/deadletter/summary.html",
-            groups=[_group(group, known.get(group["endpoint_id"])) for group in groups],
+            groups=[shown(group, known.get(group["endpoint_id"])) for group in groups],
         )
 
 
@@ -281,17 +287,3 @@ def _letter(text: str) -> Any:
         return ids.from_text(ids.DEAD_LETTER, text)
     except ids.MalformedIdError:
         return None
-
-
-def _group(group: dict[str, Any], endpoint: Endpoint | None) -> dict[str, Any]:
-    status = group["last_status_code"] or 0
-    query = {
-        "endpoint": ids.to_text(ids.ENDPOINT, group["endpoint_id"]),
-        "reason": group["reason"],
-        "event_type": group["event_type"],
-        "status_class": status // 100 * 100,
-    }
-    name = (endpoint.uid or endpoint.url) if endpoint else query["endpoint"]
-    page = link(Endpoint, group["endpoint_id"], name)
-    tenant = link(Tenant, endpoint.tenant_id, endpoint.tenant.name) if endpoint else "-"
-    return {**group, "tenant": tenant, "endpoint": page, "query": urlencode(query)}

@@ -19,7 +19,7 @@ class Event(models.Model):
     channels = ArrayField(models.CharField(max_length=256), null=True)
     #: As received; null once emptied.
     payload = models.BinaryField(null=True)
-    #: When the payload is to be emptied, if before the whole partition goes.
+    #: When the payload is to be emptied, or was, if before the whole partition goes.
     payload_expires_at = models.DateTimeField(null=True)
     correlation_id = models.CharField(max_length=256, null=True)
     request_id = models.CharField(max_length=256, null=True)
@@ -32,7 +32,7 @@ class Event(models.Model):
             models.Index(fields=["tenant_id", "id"], name="event_page"),
             models.Index(
                 fields=["payload_expires_at"],
-                condition=Q(payload_expires_at__isnull=False),
+                condition=Q(payload_expires_at__isnull=False, payload__isnull=False),
                 name="event_payload_expiry",
             ),
         ]
