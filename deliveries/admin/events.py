@@ -105,18 +105,21 @@ def _of(model: type[Delivery | Attempt], found: Any) -> dict[str, Any]:
 def _cells(row: Delivery, endpoint: Endpoint | None, outlook: Outlook) -> list[Any]:
     return [
         link(Delivery, row.id, str(row)),
-        link(
-            Endpoint,
-            row.endpoint_id,
-            (endpoint.uid or endpoint.url) if endpoint else None,
-            prefix=ids.ENDPOINT,
-        ),
+        _receiver(row, endpoint),
         DeliveryStatus(row.status).label,
         row.attempts,
         last_answer(row),
         moment(outlook.next_attempt(row)),
         (outlook.waiting_for(row) or NOTHING).replace("_", " "),
     ]
+
+
+def _receiver(row: Delivery, endpoint: Endpoint | None) -> str:
+    """Return the endpoint, with a link unless it was deleted and has no page any more."""
+    if endpoint is None:
+        return ids.to_text(ids.ENDPOINT, row.endpoint_id)
+    name = endpoint.uid or endpoint.url
+    return f"{name} (deleted)" if endpoint.deleted_at else link(Endpoint, endpoint.id, name)
 
 
 def event_ids(tenants: Any, uid: str) -> list[Any]:

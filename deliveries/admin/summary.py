@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from deliveries.admin.showing import link
+from deliveries.admin.showing import NOTHING, link
 from endpoints.models import Endpoint, Tenant
 from webhooks_platform.lib import ids
 
@@ -18,6 +18,11 @@ def shown(group: dict[str, Any], endpoint: Endpoint | None) -> dict[str, Any]:
         "status_class": status // 100 * 100,
     }
     name = (endpoint.uid or endpoint.url) if endpoint else query["endpoint"]
-    page = link(Endpoint, group["endpoint_id"], name)
-    tenant = link(Tenant, endpoint.tenant_id, endpoint.tenant.name) if endpoint else "-"
+    gone = endpoint is None or endpoint.deleted_at is not None
+    page = f"{name} (deleted)" if gone else link(Endpoint, group["endpoint_id"], name)
+    tenant = _tenant(endpoint.tenant) if endpoint else NOTHING
     return {**group, "tenant": tenant, "endpoint": page, "query": urlencode(query)}
+
+
+def _tenant(tenant: Tenant) -> str:
+    return f"{tenant.name} (deleted)" if tenant.deleted_at else link(Tenant, tenant.id, tenant.name)

@@ -1,16 +1,17 @@
 """The audit log: read by everybody for what they may see, written by nobody here."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from endpoints.admin.filters import SimpleListFilter
+from endpoints.admin.filters import SimpleListFilter, id_of
 from endpoints.admin.links import target_link
 from endpoints.admin.scope import REACHABLE, TenantModelAdmin
-from endpoints.models import AuditEntry
+from endpoints.models import AuditEntry, Endpoint, Tenant
 from webhooks_platform.lib import ids
 
 
@@ -53,13 +54,28 @@ class AuditEntryAdmin(TenantModelAdmin):
             return queryset.filter(target=term), False
         return queryset.filter(actor=term) | queryset.filter(request_id=term), False
 
+    def mark_for(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        super().mark_for(request, rows)
+        targets = [row.target for row in rows]
+        gone = _deleted(Tenant, ids.TENANT, targets) | _deleted(Endpoint, ids.ENDPOINT, targets)
+        for row in rows:
+            row.has_no_page = row.closed or row.target in gone
+
     @admin.display(description="target")
     def linked_target(self, entry: AuditEntry) -> str:
-        return target_link(entry.target)
+        seen: Any = entry
+        return entry.target if seen.has_no_page else target_link(entry.target, seen.reader)
 
     @admin.display(description="detail")
     def shown_detail(self, entry: AuditEntry) -> str:
         return json.dumps(entry.detail, indent=1, ensure_ascii=False)
+
+
+def _deleted(model: type[Tenant | Endpoint], prefix: str, targets: Sequence[str]) -> set[str]:
+    """Return those of the targets that are deleted rows of the model."""
+    named = [found for text in targets if (found := id_of(prefix, text))]
+    rows = model._default_manager.filter(id__in=named, deleted_at__isnull=False)
+    return {ids.to_text(prefix, row_id) for row_id in rows.values_list("id", flat=True)}
 
 
 _PREFIXES = frozenset(

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from endpoints import memberships
+from endpoints import key_issuing, lifecycle, memberships, tenants
 from endpoints.audit import Actor
-from endpoints.models import AuditEntry, Endpoint, Membership, Organization, Tenant
+from endpoints.models import AuditEntry, Endpoint, EventType, Membership, Organization, Tenant
 from endpoints.roles import Role
 from tests import rows
-from tests.integration.deliveries.rows import make_dead, make_event
+from tests.integration.deliveries.rows import make_attempt, make_dead, make_event
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ def alice() -> Tenant:
     tenant = rows.tenant(name="Alice", uid="alice")
     endpoint = rows.endpoint(tenant)
     Endpoint.objects.create(tenant=tenant, url="https://b.test/", disabled_reason="gone")
-    make_dead(tenant, endpoint, event=make_event(tenant, uid="order-1"))
+    make_dead(tenant, endpoint, event=make_event(tenant, uid="order-1"), last_attempt_id=None)
     for action in ("secret.revealed", "endpoint.created"):
         AuditEntry.objects.create(
             organization_id=tenant.organization_id, tenant_id=tenant.id, actor="x", action=action,
@@ -56,6 +56,18 @@ def operator() -> Client:
     return client_of(Role.OPERATOR)
 
 
+@pytest.fixture
+def gone() -> Tenant:
+    """A deleted tenant that had one row of everything, and of what it never decided."""
+    tenant = rows.tenant(name="Gone", uid="gone")
+    endpoint = rows.endpoint(tenant)
+    event = make_event(tenant, uid="order-2")
+    make_dead(tenant, endpoint, event=event, last_attempt_id=make_attempt(event, endpoint).id)
+    tenants.delete(tenant, actor=Actor("test"))
+    make_dead(tenant, endpoint, last_attempt_id=None)
+    return tenant
+
+
 def listing(name: str) -> str:
     return reverse(f"admin:{name}_changelist")
 
@@ -65,13 +77,50 @@ def filter_links(page: str) -> set[str]:
     return {unescape(link) for link in re.findall(r'href="(\?[^"]*)"', found)}
 
 
+def place_of(role: Role, tenant: Tenant) -> dict[str, Any]:
+    if role == Role.OPERATOR:
+        return {}
+    at_tenant = role == Role.TENANT_ADMIN
+    return {"tenant": tenant} if at_tenant else {"organization": tenant.organization}
+
+
+def links(page: str) -> set[str]:
+    """Return the links of a page to the admin, but for the filters and the page's frame."""
+    content = page.partition('<div id="content"')[2].partition('id="changelist-filter"')[0]
+    found = {unescape(link) for link in re.findall(r'href="(/admin/[^"]*)"', content)}
+    return {link.partition("_changelist_filters")[0].rstrip("?&") for link in found}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_link_leads_where_the_user_may_go(role: Role, alice: Tenant, gone: Tenant) -> None:
+    closed = rows.endpoint(alice, uid="closed")
+    make_dead(alice, closed, last_attempt_id=None)
+    lifecycle.delete(closed, actor=Actor("test"))
+    key_issuing.issue(alice.organization, tenant=alice, name="k", scopes=["read"], actor=Actor("x"))
+    EventType.objects.create(organization=alice.organization, name="a.b")
+    client = client_of(role, **place_of(role, alice))
+    todo, seen, failed = ["/admin/", *map(listing, LISTS[:5]), "/admin/endpoints/"], set(), {}
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        answer = client.get(path)
+        if answer.status_code == 302 and "auditentry" in answer["location"]:
+            continue
+        if answer.status_code != 200:
+            failed[path] = answer.status_code
+            continue
+        todo += sorted(links(answer.content.decode()) - seen - set(todo))
+
+    assert failed == {}
+    assert f"/admin/endpoints/tenant/{alice.pk}/change/" in seen
+    assert f"/admin/endpoints/tenant/{gone.pk}/change/" not in seen
+    keys = [path for path in seen if "/apikey/" in path]
+    assert bool(keys) == (role == Role.OPERATOR)
+
+
 @pytest.mark.parametrize("role", Role)
 def test_every_link_of_every_filter_leads_to_a_page(role: Role, alice: Tenant) -> None:
-    place: dict[str, Any] = {
-        Role.TENANT_ADMIN: {"tenant": alice},
-        Role.SUPPORT: {"organization": alice.organization},
-    }.get(role, {})
-    client = client_of(role, **place)
+    client = client_of(role, **place_of(role, alice))
     followed, failed = set(), {}
     for name in LISTS:
         if name in OPERATORS_ONLY and role != Role.OPERATOR:
