@@ -177,7 +177,7 @@ class DeadLetterAdmin(HistoryAdmin):
     def replay_many(self, request: HttpRequest) -> HttpResponse:
         """Show how many letters are meant; on POST start a job for each of their tenants."""
         form, title = ReplayForm(sent(request)), "Replay dead letters"
-        choice = self._choice(request)
+        choice = self._choice(request, replays=True)
         if isinstance(choice, HttpResponse):
             return choice
         if request.method != "POST" or not form.is_valid() or not choice.total:
@@ -203,7 +203,7 @@ class DeadLetterAdmin(HistoryAdmin):
     def discard_many(self, request: HttpRequest) -> HttpResponse:
         """Show how many letters are meant; on POST discard them, some ten thousand at a time."""
         form, title = DecisionForm(sent(request)), "Discard dead letters"
-        choice = self._choice(request)
+        choice = self._choice(request, replays=False)
         if isinstance(choice, HttpResponse):
             return choice
         if request.method != "POST" or not form.is_valid() or not choice.total:
@@ -212,12 +212,12 @@ class DeadLetterAdmin(HistoryAdmin):
         done = discard(choice, note, actor(request))
         self.message_user(request, f"{done.count} dead letters are discarded.", messages.SUCCESS)
         if done.more:
-            choice = self._choice(request)
+            choice = self._choice(request, replays=False)
             if isinstance(choice, Choice) and choice.total:
                 return self._confirm(request, title, form, choice, goes_on=True)
         return HttpResponseRedirect(_list_of(request))
 
-    def _choice(self, request: HttpRequest) -> Choice | HttpResponse:
+    def _choice(self, request: HttpRequest, *, replays: bool) -> Choice | HttpResponse:
         """Return what the list's filters in the URL select; or where to go instead."""
         if not self.has_replay_permission(request):
             raise PermissionDenied
@@ -231,7 +231,8 @@ class DeadLetterAdmin(HistoryAdmin):
             rows = rows.filter(id__in=filter(None, map(_letter, letters.split(","))))
         try:
             asked = {name: str(query[name]) for name in query}
-            return choose(rows, asked, access(request).tenants(Capability.REPLAY))
+            tenants = access(request).tenants(Capability.REPLAY)
+            return choose(rows, asked, tenants, replays=replays)
         except TooManyError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(_list_of(request))

@@ -66,6 +66,8 @@ class Choice:
     sample: list[DeadLetter]
     #: Endpoints among theirs that are disabled: to them nothing is replayed.
     disabled: int
+    #: Letters that match, but are left out: those of deleted endpoints, if this is a replay.
+    deleted: int
     #: What selects each tenant's letters later. It is kept with the job and in the tenant's audit
     #: log, so it names nothing of another tenant.
     selections: Mapping[Tenant, Selection]
@@ -75,7 +77,9 @@ class Choice:
         return sum(self.counts.values())
 
 
-def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -> Choice:
+def choose(
+    rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any, *, replays: bool
+) -> Choice:
     """Return what the filtered rows of a list amount to, at tenants where the user may decide.
 
     `query` are the list's own filters, from which the jobs' selections are made. Raises
@@ -85,6 +89,9 @@ def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -
     if unknown := sorted(set(query) - UNDERSTOOD):
         raise TooManyError(f"Nothing can be decided by {', '.join(unknown)}; use the filters.")
     wanted = rows.filter(decision=None, tenant_id__in=tenants.values("id")).order_by("-id")
+    gone = _deleted(wanted) if replays else []
+    deleted = wanted.filter(endpoint_id__in=gone).count() if gone else 0
+    wanted = wanted.exclude(endpoint_id__in=gone)
     grouped = wanted.order_by().values("tenant_id").annotate(count=Count("id"))
     counts = {row["tenant_id"]: row["count"] for row in grouped[: TENANTS_AT_MOST + 1]}
     if len(counts) > TENANTS_AT_MOST:
@@ -94,6 +101,7 @@ def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -
         counts={tenant: counts[tenant.id] for tenant in selections},
         sample=list(wanted[:SAMPLE]),
         disabled=_disabled(wanted),
+        deleted=deleted,
         selections=selections,
     )
 
@@ -108,6 +116,13 @@ def discard(choice: Choice, note: str, who: Actor) -> Discarded:
         done = discard_all(tenant, choice.selections[tenant], note=note, actor=who)
         count, more = count + done.count, more or done.more
     return Discarded(count, more)
+
+
+def _deleted(wanted: QuerySet[DeadLetter]) -> list[UUID]:
+    """Return the deleted endpoints of letters; a replay leaves these out."""
+    endpoints = wanted.order_by().values("endpoint_id").distinct()
+    gone = Endpoint.objects.filter(id__in=endpoints, deleted_at__isnull=False)
+    return list(gone.values_list("id", flat=True))
 
 
 def _disabled(wanted: QuerySet[DeadLetter]) -> int:

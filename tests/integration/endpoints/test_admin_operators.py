@@ -281,3 +281,23 @@ def test_ones_own_new_password_is_audited(root: Client) -> None:
     assert audited() == [("user.updated", "root")]
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.detail) == ("root", {"changed": ["password"]})
+
+
+OUR_ID = ids.to_text(ids.ORGANIZATION, ids.new())
+
+
+@pytest.mark.parametrize(
+    "subject", ["acme", "org_", "org_a-b", "org_ä", "org_" + "a" * 61, "app_abc", "ORG_abc", OUR_ID]
+)
+def test_a_subject_that_no_token_can_name_is_refused(root: Client, subject: str) -> None:
+    shown = root.post(page("organization_add"), {"name": "Acme", "subject": subject})
+
+    assert shown.status_code == 200
+    assert list(shown.context["adminform"].errors) == ["subject"]
+    assert not Organization.objects.filter(name="Acme").exists()
+
+
+def test_a_subject_that_a_token_can_name_is_taken(root: Client) -> None:
+    root.post(page("organization_add"), {"name": "Acme", "subject": "org_" + "a" * 60})
+
+    assert Organization.objects.get(name="Acme").subject == "org_" + "a" * 60

@@ -5,6 +5,7 @@ from django.test import Client
 
 from deliveries import replay
 from deliveries.models import DeadLetter, Replay
+from endpoints import lifecycle
 from endpoints.audit import Actor
 from endpoints.models import AuditEntry, Endpoint, Tenant
 from tests.integration.deliveries.admin.conftest import LETTERS, NOTE, text
@@ -196,3 +197,32 @@ def test_a_decision_about_several_tenants_tells_none_of_another(
         assert kept == [{"letter_ids": [str(letter.id)]}]
         for other in {*letters.values()} - {letter}:
             assert str(other.id) not in str(entry.detail)
+
+
+def test_letters_of_a_deleted_endpoint_are_left_out_of_a_replay(
+    support: Client, alice: Tenant, endpoint: Endpoint
+) -> None:
+    closed = make_endpoint(alice)
+    letters = [make_dead(alice, closed), make_dead(alice, closed)]
+    lifecycle.delete(closed, actor=Actor("bob"))
+
+    only = text(support.get(f"{LETTERS}/replay/?letters={letters[0]}"))
+    refused = text(support.post(f"{LETTERS}/replay/?letters={letters[0]}", NOTE))
+
+    for shown in (only, refused):
+        assert "1 more is of deleted endpoints" in shown and "It is not replayed" in shown
+        assert "No other open dead letter matches." in shown
+    assert not Replay.objects.exists()
+
+    make_dead(alice, endpoint)
+    both = text(support.get(f"{LETTERS}/replay/"))
+    support.post(f"{LETTERS}/replay/", NOTE)
+
+    assert "2 more are of deleted endpoints" in both and '<strong id="total">1</strong>' in both
+    assert [job.total for job in Replay.objects.all()] == [1]
+
+    discarding = text(support.get(f"{LETTERS}/discard/?letters={letters[0]}"))
+    support.post(f"{LETTERS}/discard/?letters={letters[0]}", NOTE)
+
+    assert "deleted endpoints" not in discarding and '<strong id="total">1</strong>' in discarding
+    assert undecided() == 2
