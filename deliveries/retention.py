@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from deliveries import partitions
+from deliveries import partitions, tenant_end
 from deliveries.partitions import Partition
 from webhooks_platform.lib import ids
 
@@ -39,24 +39,20 @@ WHERE decision IS NULL AND delivery_id >= %(low)s AND delivery_id < %(high)s
 """
 NEEDED = {"event": NEEDED_EVENTS, "settled_delivery": NEEDED_DELIVERIES, "attempt": None}
 
-# OFFSET 0 keeps the two look-ups by index; as joins they would read the whole queue.
+# OFFSET 0 keeps the look-up by index; as a join it would read the whole queue. What is open ends
+# at its next attempt, as expired. Dead letters hold no payload: a promise to forget has no end.
 EMPTY_PAYLOADS = """
 WITH due AS (
     SELECT id FROM event e
-    WHERE payload_expires_at <= clock_timestamp()
+    WHERE payload_expires_at <= clock_timestamp() AND payload IS NOT NULL
       AND NOT EXISTS (
         SELECT FROM open_delivery o WHERE o.event_id = e.id
           AND o.id >= (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid
           AND o.id <= (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
         OFFSET 0)
-      AND NOT EXISTS (
-        SELECT FROM dead_letter l WHERE l.event_id = e.id AND l.decision IS NULL
-          AND l.delivery_id >= (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid
-          AND l.delivery_id <= (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
-        OFFSET 0)
     ORDER BY payload_expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
-UPDATE event SET payload = NULL, payload_expires_at = NULL, headers = NULL
+UPDATE event SET payload = NULL, headers = NULL
 FROM due WHERE event.id = due.id
 """
 FORGET_KEYS = """
@@ -108,6 +104,8 @@ class Upkeep:
 
 def run() -> Upkeep:
     """Do all of it once; the order matters, for a day is dropped only when DEFAULT is empty."""
+    # Undecided letters hold their days.
+    tenant_end.discard_left_behind()
     return Upkeep(
         made=ensure_partitions(),
         dropped=drop_expired(),
@@ -245,7 +243,7 @@ def _prune_page(part: Partition, page: list[UUID], *, uids_only: bool) -> None:
 
 
 def empty_expired_payloads() -> int:
-    """Empty the payloads whose time is over and that no delivery or dead letter waits for."""
+    """Empty the payloads whose time is over and that no delivery waits for."""
     return _in_batches(EMPTY_PAYLOADS)
 
 

@@ -1,12 +1,15 @@
-"""What happens to an endpoint's deliveries when it closes, for those who own deliveries to say.
+"""What happens to deliveries when an endpoint closes or a tenant ends, for their owner to say.
 
-Nothing here knows deliveries: at start-up their owner registers a function, which lifecycle.py
-calls in the transaction that disables or deletes.
+Nothing here knows deliveries: at start-up their owner registers functions, which lifecycle.py
+and tenants.py call in the transaction that disables or deletes.
 """
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from uuid import UUID
+
+from endpoints.audit import Actor
+from endpoints.models import Tenant
 
 
 class Ending(StrEnum):
@@ -19,7 +22,9 @@ class Ending(StrEnum):
 
 
 Listener = Callable[[Sequence[UUID], Ending], None]
+TenantListener = Callable[[Tenant, Actor], None]
 _listeners: list[Listener] = []
+_tenant_listeners: list[TenantListener] = []
 
 
 def on_closed(listener: Listener) -> Listener:
@@ -34,3 +39,16 @@ def close(endpoint_ids: Sequence[UUID], ending: Ending) -> None:
     if endpoint_ids:
         for listener in _listeners:
             listener(endpoint_ids, ending)
+
+
+def on_tenant_deleted(listener: TenantListener) -> TenantListener:
+    """Have `listener` called with a tenant that is deleted and by whom, in the same transaction."""
+    if listener not in _tenant_listeners:
+        _tenant_listeners.append(listener)
+    return listener
+
+
+def end_tenant(tenant: Tenant, *, actor: Actor) -> None:
+    """Decide what awaits a decision of a deleted tenant; the caller holds the transaction."""
+    for listener in _tenant_listeners:
+        listener(tenant, actor)

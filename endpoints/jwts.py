@@ -48,6 +48,15 @@ class _Claims:
     feature_flags: tuple[str, ...] = ()
 
 
+def is_subject(text: str) -> bool:
+    """Whether a token can name an organization so; a text like our own ids is read as one."""
+    try:
+        ids.from_text(ids.ORGANIZATION, text)
+    except ids.MalformedIdError:
+        return _SUBJECT.fullmatch(text) is not None
+    return False
+
+
 def may_be_jwt(token: str) -> bool:
     """Whether it looks like one and such tokens are accepted here."""
     return bool(settings.ENVIRONMENT.WEBHOOKS_JWT_SECRET) and not token.startswith("whk_")

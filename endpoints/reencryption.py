@@ -6,12 +6,15 @@ the next pass. What a token holds does not change, so versions stay and nothing 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from endpoints.audit import Actor, record
+from endpoints.models import Organization
+from webhooks_platform.lib import ids
 from webhooks_platform.lib.keyring import Keyring, KeyringError
 
 BATCH_ROWS = 500
@@ -50,6 +53,22 @@ def reencrypt(ring: Keyring, report: Report, *, batch_rows: int = BATCH_ROWS) ->
     `report` hears after each batch with changes how many of the column's rows are done.
     """
     return sum(_column(ring, column, report, batch_rows) for column in COLUMNS)
+
+
+def record_rotation(ring: Keyring, done: Mapping[str, int], *, actor: Actor) -> None:
+    """Audit a run, also one that was stopped: how many values of each column are resealed.
+
+    It concerns all organizations and stands in the default one's log.
+    """
+    organization = Organization.objects.get(is_default=True)
+    record(
+        actor,
+        "encryption_key.rotated",
+        organization_id=organization.id,
+        tenant_id=None,
+        target=ids.to_text(ids.ORGANIZATION, organization.id),
+        detail={"newest_key": ring.newest_key_id, "resealed": dict(done)},
+    )
 
 
 def count_keys(ring: Keyring) -> dict[SealedColumn, Counter[str]]:

@@ -53,7 +53,7 @@ def update(tenant: Tenant, values: TenantValues, *, actor: Actor) -> Tenant:
 
 
 def delete(tenant: Tenant, *, actor: Actor) -> None:
-    """End a tenant with all its endpoints and what was on its way to them.
+    """End a tenant with all its endpoints, what was on its way to them and what awaited a decision.
 
     Its uid is free again; the rows stay, for the events and attempts that point to them.
     """
@@ -68,6 +68,7 @@ def delete(tenant: Tenant, *, actor: Actor) -> None:
         for endpoint in open_endpoints:
             apply(endpoint, {"uid": None, "deleted_at": now})
         closing.close([endpoint.id for endpoint in open_endpoints], closing.Ending.DELETED)
+        closing.end_tenant(locked, actor=actor)
         record_tenant(actor, "tenant.deleted", locked, endpoints=len(open_endpoints))
         _touch_catalogue(locked, locked.policy)
         announce(told)

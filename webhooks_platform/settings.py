@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     # Before the admin, whose templates some of theirs replace.
     "endpoints",
     "deliveries",
-    "django.contrib.admin",
+    "endpoints.admin_site.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -18,16 +18,17 @@ from deliveries.admin.deciding import (
     choose,
     discard,
 )
-from deliveries.admin.events import event_ids
+from deliveries.admin.events import event_ids, payload_state
 from deliveries.admin.filters import EventTypeFilter, ReasonFilter, SinceFilter, StatusClassFilter
 from deliveries.admin.history import EndpointFilter, HistoryAdmin
 from deliveries.admin.showing import badge, last_answer, link, moment
+from deliveries.admin.summary import shown
 from deliveries.models import Attempt, DeadLetter, Delivery, Event, Replay
 from deliveries.queries import dead_letters
 from endpoints.admin.filters import SimpleListFilter, TenantFilter
 from endpoints.admin.pages import own_page, sent
 from endpoints.admin.scope import access, actor
-from endpoints.models import AuditEntry, Endpoint, Tenant
+from endpoints.models import AuditEntry, Endpoint
 from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
@@ -80,7 +81,8 @@ class DeadLetterAdmin(HistoryAdmin):
     ]  # fmt: skip
     actions = ["replay_selected", "discard_selected"]
     fields = readonly_fields = (
-        "wire_id", "tenant", "event", "delivery", "endpoint", "event_type", "why", "attempts",
+        "wire_id", "tenant", "event", "payload", "delivery", "endpoint", "event_type", "why",
+        "attempts",
         "last_attempt", "last", "given_up_at", "decided", "decided_by", "note",
         "decided_by_replay",
     )  # fmt: skip
@@ -112,6 +114,10 @@ class DeadLetterAdmin(HistoryAdmin):
     @admin.display(description="event")
     def event(self, letter: DeadLetter) -> str:
         return link(Event, letter.event_id, prefix=ids.EVENT)
+
+    @admin.display(description="payload")
+    def payload(self, letter: DeadLetter) -> str:
+        return payload_state(letter.event_id)
 
     @admin.display(description="delivery")
     def delivery(self, letter: DeadLetter) -> str:
@@ -171,7 +177,7 @@ class DeadLetterAdmin(HistoryAdmin):
     def replay_many(self, request: HttpRequest) -> HttpResponse:
         """Show how many letters are meant; on POST start a job for each of their tenants."""
         form, title = ReplayForm(sent(request)), "Replay dead letters"
-        choice = self._choice(request)
+        choice = self._choice(request, replays=True)
         if isinstance(choice, HttpResponse):
             return choice
         if request.method != "POST" or not form.is_valid() or not choice.total:
@@ -180,7 +186,7 @@ class DeadLetterAdmin(HistoryAdmin):
         jobs = [
             replay.start(
                 tenant,
-                choice.selection,
+                choice.selections[tenant],
                 note=form.cleaned_data["note"],
                 rate_per_second=form.cleaned_data["rate_per_second"],
                 actor=actor(request),
@@ -197,7 +203,7 @@ class DeadLetterAdmin(HistoryAdmin):
     def discard_many(self, request: HttpRequest) -> HttpResponse:
         """Show how many letters are meant; on POST discard them, some ten thousand at a time."""
         form, title = DecisionForm(sent(request)), "Discard dead letters"
-        choice = self._choice(request)
+        choice = self._choice(request, replays=False)
         if isinstance(choice, HttpResponse):
             return choice
         if request.method != "POST" or not form.is_valid() or not choice.total:
@@ -206,12 +212,12 @@ class DeadLetterAdmin(HistoryAdmin):
         done = discard(choice, note, actor(request))
         self.message_user(request, f"{done.count} dead letters are discarded.", messages.SUCCESS)
         if done.more:
-            choice = self._choice(request)
+            choice = self._choice(request, replays=False)
             if isinstance(choice, Choice) and choice.total:
                 return self._confirm(request, title, form, choice, goes_on=True)
         return HttpResponseRedirect(_list_of(request))
 
-    def _choice(self, request: HttpRequest) -> Choice | HttpResponse:
+    def _choice(self, request: HttpRequest, *, replays: bool) -> Choice | HttpResponse:
         """Return what the list's filters in the URL select; or where to go instead."""
         if not self.has_replay_permission(request):
             raise PermissionDenied
@@ -225,7 +231,8 @@ class DeadLetterAdmin(HistoryAdmin):
             rows = rows.filter(id__in=filter(None, map(_letter, letters.split(","))))
         try:
             asked = {name: str(query[name]) for name in query}
-            return choose(rows, asked, access(request).tenants(Capability.REPLAY))
+            tenants = access(request).tenants(Capability.REPLAY)
+            return choose(rows, asked, tenants, replays=replays)
         except TooManyError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(_list_of(request))
@@ -266,7 +273,7 @@ class DeadLetterAdmin(HistoryAdmin):
             request,
             "Open dead letters by cause",
             template="admin/deliveries/deadletter/summary.html",
-            groups=[_group(group, known.get(group["endpoint_id"])) for group in groups],
+            groups=[shown(group, known.get(group["endpoint_id"])) for group in groups],
         )
 
 
@@ -281,17 +288,3 @@ def _letter(text: str) -> Any:
         return ids.from_text(ids.DEAD_LETTER, text)
     except ids.MalformedIdError:
         return None
-
-
-def _group(group: dict[str, Any], endpoint: Endpoint | None) -> dict[str, Any]:
-    status = group["last_status_code"] or 0
-    query = {
-        "endpoint": ids.to_text(ids.ENDPOINT, group["endpoint_id"]),
-        "reason": group["reason"],
-        "event_type": group["event_type"],
-        "status_class": status // 100 * 100,
-    }
-    name = (endpoint.uid or endpoint.url) if endpoint else query["endpoint"]
-    page = link(Endpoint, group["endpoint_id"], name)
-    tenant = link(Tenant, endpoint.tenant_id, endpoint.tenant.name) if endpoint else "-"
-    return {**group, "tenant": tenant, "endpoint": page, "query": urlencode(query)}

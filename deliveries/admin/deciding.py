@@ -66,14 +66,20 @@ class Choice:
     sample: list[DeadLetter]
     #: Endpoints among theirs that are disabled: to them nothing is replayed.
     disabled: int
-    selection: Selection
+    #: Letters that match, but are left out: those of deleted endpoints, if this is a replay.
+    deleted: int
+    #: What selects each tenant's letters later. It is kept with the job and in the tenant's audit
+    #: log, so it names nothing of another tenant.
+    selections: Mapping[Tenant, Selection]
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
 
 
-def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -> Choice:
+def choose(
+    rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any, *, replays: bool
+) -> Choice:
     """Return what the filtered rows of a list amount to, at tenants where the user may decide.
 
     `query` are the list's own filters, from which the jobs' selections are made. Raises
@@ -83,16 +89,20 @@ def choose(rows: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Any) -
     if unknown := sorted(set(query) - UNDERSTOOD):
         raise TooManyError(f"Nothing can be decided by {', '.join(unknown)}; use the filters.")
     wanted = rows.filter(decision=None, tenant_id__in=tenants.values("id")).order_by("-id")
+    gone = _deleted(wanted) if replays else []
+    deleted = wanted.filter(endpoint_id__in=gone).count() if gone else 0
+    wanted = wanted.exclude(endpoint_id__in=gone)
     grouped = wanted.order_by().values("tenant_id").annotate(count=Count("id"))
     counts = {row["tenant_id"]: row["count"] for row in grouped[: TENANTS_AT_MOST + 1]}
     if len(counts) > TENANTS_AT_MOST:
         raise TooManyError(f"These are of more than {TENANTS_AT_MOST} tenants; narrow the filter.")
-    named = Tenant.objects.in_bulk(counts)
+    selections = _selections(wanted, query, Tenant.objects.in_bulk(counts))
     return Choice(
-        counts={named[tenant_id]: count for tenant_id, count in counts.items()},
+        counts={tenant: counts[tenant.id] for tenant in selections},
         sample=list(wanted[:SAMPLE]),
         disabled=_disabled(wanted),
-        selection=_selection(wanted, query),
+        deleted=deleted,
+        selections=selections,
     )
 
 
@@ -103,9 +113,16 @@ def discard(choice: Choice, note: str, who: Actor) -> Discarded:
     for tenant in choice.counts:
         if time.monotonic() > until:
             return Discarded(count, more=True)
-        done = discard_all(tenant, choice.selection, note=note, actor=who)
+        done = discard_all(tenant, choice.selections[tenant], note=note, actor=who)
         count, more = count + done.count, more or done.more
     return Discarded(count, more)
+
+
+def _deleted(wanted: QuerySet[DeadLetter]) -> list[UUID]:
+    """Return the deleted endpoints of letters; a replay leaves these out."""
+    endpoints = wanted.order_by().values("endpoint_id").distinct()
+    gone = Endpoint.objects.filter(id__in=endpoints, deleted_at__isnull=False)
+    return list(gone.values_list("id", flat=True))
 
 
 def _disabled(wanted: QuerySet[DeadLetter]) -> int:
@@ -113,11 +130,24 @@ def _disabled(wanted: QuerySet[DeadLetter]) -> int:
     return Endpoint.objects.filter(id__in=endpoints, disabled_at__isnull=False).count()
 
 
-def _selection(wanted: QuerySet[DeadLetter], query: Mapping[str, str]) -> Selection:
+def _selections(
+    wanted: QuerySet[DeadLetter], query: Mapping[str, str], tenants: Mapping[UUID, Tenant]
+) -> dict[Tenant, Selection]:
     """Return what selects the same letters later: by the filters, or by name if few are meant."""
     term = query.get("q", "").strip()
     if "letters" in query or (term and not term.startswith((ids.TENANT, ids.ENDPOINT))):
-        return Selection("dead-letter", letter_ids=_named(wanted))
+        own = _named(wanted)
+        # A tenant without any (decided this instant) is left out: no names would mean all letters.
+        return {
+            tenant: Selection("dead-letter", letter_ids=tuple(own[tenant_id]))
+            for tenant_id, tenant in tenants.items()
+            if tenant_id in own
+        }
+    return dict.fromkeys(tenants.values(), _filtered(query, term))
+
+
+def _filtered(query: Mapping[str, str], term: str) -> Selection:
+    """Return the filters as a selection; an endpoint in it is of the only tenant with letters."""
     selection = Selection(
         "dead-letter",
         event_types=_one(query.get("event_type")),
@@ -129,11 +159,15 @@ def _selection(wanted: QuerySet[DeadLetter], query: Mapping[str, str]) -> Select
     return selection if endpoint is None else replace(selection, endpoint_ids=(endpoint,))
 
 
-def _named(wanted: QuerySet[DeadLetter]) -> tuple[UUID, ...]:
-    found = tuple(wanted.values_list("id", flat=True)[: NAMED_AT_MOST + 1])
+def _named(wanted: QuerySet[DeadLetter]) -> dict[UUID, list[UUID]]:
+    """Return the letters of each tenant."""
+    found = list(wanted.values_list("tenant_id", "id")[: NAMED_AT_MOST + 1])
     if len(found) > NAMED_AT_MOST:
         raise TooManyError(f"At most {NAMED_AT_MOST} letters are found by a search; use filters.")
-    return found
+    of_tenants: dict[UUID, list[UUID]] = {}
+    for tenant_id, letter_id in found:
+        of_tenants.setdefault(tenant_id, []).append(letter_id)
+    return of_tenants
 
 
 def _one(text: str | None) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Events: what was published, with its payload and its deliveries."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, EventUid
 from deliveries.payload_views import view_payload
 from deliveries.queries import deliveries
 from deliveries.queries.outlook import Outlook
+from deliveries.replay import payload_end
 from endpoints.admin.pages import own_page
 from endpoints.admin.scope import actor
 from endpoints.models import Endpoint
@@ -61,8 +63,7 @@ class EventAdmin(HistoryAdmin):
 
     @admin.display(description="payload")
     def payload_size(self, event: Event) -> str:
-        size = Event.objects.filter(id=event.id).values_list(Length("payload"), flat=True).first()
-        return "expired" if size is None else f"{size} bytes"
+        return payload_state(event.id)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.payload))
@@ -73,7 +74,8 @@ class EventAdmin(HistoryAdmin):
         """Show what was published; that somebody looked is in the audit log."""
         event: Event = self.get_or_refuse(request, object_id, Capability.READ)
         found = view_payload(event, actor(request))
-        shown = "It has expired." if found is None else pre(found.decode(errors="replace"))
+        gone = f"It {payload_end(event.payload_expires_at)}."
+        shown = gone if found is None else pre(found.decode(errors="replace"))
         return own_page(self, request, "Payload", row=event, shown=shown)
 
     @admin.display(description="deliveries")
@@ -87,6 +89,15 @@ class EventAdmin(HistoryAdmin):
         )
 
 
+def payload_state(event_id: UUID) -> str:
+    """Return how large a payload is and how long it is kept, or what became of it."""
+    found = Event.objects.filter(id=event_id)
+    size, until = found.values_list(Length("payload"), "payload_expires_at").first() or (None, None)
+    if size is None:
+        return payload_end(until) if found.exists() else "is not kept any more"
+    return f"{size} bytes" if until is None else f"{size} bytes, kept until {moment(until)} UTC"
+
+
 def _of(model: type[Delivery | Attempt], found: Any) -> dict[str, Any]:
     """Return the lookup of the event that a delivery or an attempt is about."""
     return {"id__in": list(model.objects.filter(id=found).values_list("event_id", flat=True))}
@@ -95,18 +106,21 @@ def _of(model: type[Delivery | Attempt], found: Any) -> dict[str, Any]:
 def _cells(row: Delivery, endpoint: Endpoint | None, outlook: Outlook) -> list[Any]:
     return [
         link(Delivery, row.id, str(row)),
-        link(
-            Endpoint,
-            row.endpoint_id,
-            (endpoint.uid or endpoint.url) if endpoint else None,
-            prefix=ids.ENDPOINT,
-        ),
+        _receiver(row, endpoint),
         DeliveryStatus(row.status).label,
         row.attempts,
         last_answer(row),
         moment(outlook.next_attempt(row)),
         (outlook.waiting_for(row) or NOTHING).replace("_", " "),
     ]
+
+
+def _receiver(row: Delivery, endpoint: Endpoint | None) -> str:
+    """Return the endpoint, with a link unless it was deleted and has no page any more."""
+    if endpoint is None:
+        return ids.to_text(ids.ENDPOINT, row.endpoint_id)
+    name = endpoint.uid or endpoint.url
+    return f"{name} (deleted)" if endpoint.deleted_at else link(Endpoint, endpoint.id, name)
 
 
 def event_ids(tenants: Any, uid: str) -> list[Any]:

@@ -47,11 +47,15 @@ class HistoryAdmin(TenantModelAdmin):
 
     def _names(self) -> dict[str, Subquery]:
         tenant = Tenant.objects.filter(id=OuterRef("tenant_id"))
-        names = {"tenant_name": Subquery(tenant.values("name"))}
+        names = {
+            "tenant_name": Subquery(tenant.values("name")),
+            "tenant_deleted_at": Subquery(tenant.values("deleted_at")),
+        }
         if any(field.name == "endpoint_id" for field in self.opts.concrete_fields):
             endpoint = Endpoint.objects.filter(id=OuterRef("endpoint_id"))
             names["endpoint_uid"] = Subquery(endpoint.values("uid"))
             names["endpoint_url"] = Subquery(endpoint.values("url"))
+            names["endpoint_deleted_at"] = Subquery(endpoint.values("deleted_at"))
         return names
 
     def get_search_results(
@@ -74,10 +78,15 @@ class HistoryAdmin(TenantModelAdmin):
 
     @admin.display(description="tenant")
     def tenant(self, row: Any) -> str:
+        """Return the tenant, with a link unless it was deleted and has no page any more."""
+        if row.tenant_deleted_at is not None:
+            return f"{row.tenant_name} (deleted)"
         return link(Tenant, row.tenant_id, row.tenant_name, prefix=ids.TENANT)
 
     @admin.display(description="endpoint")
     def endpoint(self, row: Any) -> str:
+        if row.endpoint_deleted_at is not None:
+            return f"{endpoint_name(row)} (deleted)"
         return link(Endpoint, row.endpoint_id, endpoint_name(row), prefix=ids.ENDPOINT)
 
     def visible_tenants(self, request: HttpRequest) -> Any:

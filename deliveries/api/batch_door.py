@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.conf import settings
 
 from deliveries.api.batch_in import BatchIn, parse_batch
 from deliveries.api.catalogue_check import faults
@@ -36,6 +37,7 @@ from webhooks_platform.api.rendering import to_json
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 MAX_BODY = 8 * 1_048_576
+_TOO_LARGE = {"code": "payload_too_large", "detail": errors.too_large().detail}
 
 
 class BatchDoor(Door):
@@ -57,7 +59,8 @@ class BatchDoor(Door):
             headers.idempotency_key, principal, scope["path"], query, body
         )
         # In a thread, since megabytes take long; others publish meanwhile.
-        batch = await asyncio.to_thread(parse_batch, body)
+        largest: int = settings.ENVIRONMENT.WEBHOOKS_MAX_BODY
+        batch = await asyncio.to_thread(parse_batch, body, largest=largest)
         publications = {
             index: make_publication(principal, app, message, headers)
             for index, message in batch.messages.items()
@@ -97,6 +100,7 @@ def _render(
         index: {"error": {"code": "validation_error", "detail": faults}}
         for index, faults in batch.faults.items()
     }
+    entries |= {index: {"error": _TOO_LARGE} for index in batch.too_large}
     for index, publication in publications.items():
         outcome = outcomes.get(publication.event_id, Refused.UID_USED)
         is_object = batch.messages[index].is_object

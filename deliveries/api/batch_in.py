@@ -1,7 +1,7 @@
 """The messages of one batch: each is checked by itself, so that a bad one fails alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -27,6 +27,8 @@ class BatchIn:
 
     messages: dict[int, MessageIn]
     faults: dict[int, list[Fault]]
+    #: Places of those that are larger than a message may be.
+    too_large: set[int] = field(default_factory=set)
 
     def refuse(self, index: int, found: Sequence[Fault]) -> None:
         """Make a message a bad one, with faults as if it stood alone."""
@@ -35,8 +37,11 @@ class BatchIn:
         self.faults[index] = [{**each, "loc": [*place, *each["loc"][1:]]} for each in found]
 
 
-def parse_batch(body: bytes) -> BatchIn:
-    """Return the messages of a body; raise FieldError if it is no list of 1 to 1,000."""
+def parse_batch(body: bytes, *, largest: int) -> BatchIn:
+    """Return the messages of a body; raise FieldError if it is no list of 1 to 1,000.
+
+    A message of more than `largest` bytes is taken no further.
+    """
     around = _fault_of(body)
     try:
         raw = _decoder.decode(body).messages
@@ -46,15 +51,18 @@ def parse_batch(body: bytes) -> BatchIn:
         message = f"Takes 1 to {MAX_MESSAGES} messages."
         raise FieldError.at("body", "messages", message=message)
     batch = BatchIn({}, {})
-    broken = [not _add(batch, index, bytes(text)) for index, text in enumerate(raw)]
+    broken = [not _add(batch, index, bytes(text), largest) for index, text in enumerate(raw)]
     if around is not None and not any(broken):
         # It is in none of the messages, so it is what surrounds them.
         raise around
     return batch
 
 
-def _add(batch: BatchIn, index: int, text: bytes) -> bool:
+def _add(batch: BatchIn, index: int, text: bytes, largest: int) -> bool:
     """Add one message or its faults; return whether its text is strict JSON."""
+    if len(text) > largest:
+        batch.too_large.add(index)
+        return _fault_of(text) is None
     place = ("messages", str(index))
     try:
         value = decode(text, max_depth=MAX_DEPTH + 1)

@@ -122,7 +122,10 @@ _COMPONENTS["MessageBatchOut"] = {
                     "message": {"$ref": "#/components/schemas/MessageOut"},
                     "error": {
                         "type": "object",
-                        "description": "`conflict`, or `validation_error` with a list of faults.",
+                        "description": (
+                            "`conflict`, `payload_too_large`, or `validation_error` with a list "
+                            "of faults."
+                        ),
                         "properties": {"code": {"type": "string"}, "detail": {}},
                     },
                 },

@@ -20,7 +20,7 @@ class Event(models.Model):
     channels = ArrayField(models.CharField(max_length=256), null=True)
     #: As received; null once emptied.
     payload = models.BinaryField(null=True)
-    #: When the payload is to be emptied, if before the whole partition goes.
+    #: When the payload is to be emptied, or was, if before the whole partition goes.
     payload_expires_at = models.DateTimeField(null=True)
     #: When its deliveries become due, if not at once.
     deliver_at = models.DateTimeField(null=True)
@@ -38,7 +38,7 @@ class Event(models.Model):
             models.Index(fields=["tenant_id", "id"], name="event_page"),
             models.Index(
                 fields=["payload_expires_at"],
-                condition=Q(payload_expires_at__isnull=False),
+                condition=Q(payload_expires_at__isnull=False, payload__isnull=False),
                 name="event_payload_expiry",
             ),
             # Null is the rule for both, and then a publish writes nothing to them.

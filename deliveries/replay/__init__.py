@@ -24,6 +24,7 @@ from deliveries.replay.refusals import (
     EndpointDisabledError,
     PayloadGoneError,
     ReplayRefusedError,
+    payload_end,
 )
 from deliveries.replay.resend import resend
 
@@ -41,6 +42,7 @@ __all__ = [
     "discard",
     "discard_all",
     "estimated_seconds",
+    "payload_end",
     "preview",
     "replay_letter",
     "resend",

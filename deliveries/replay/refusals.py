@@ -6,6 +6,8 @@ ReplayRefusedError
     EndpointDeletedError
 """
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -13,7 +15,8 @@ from django.db import connection
 from endpoints.models import Endpoint
 
 LOCK_PAYLOAD = """
-SELECT payload IS NOT NULL AND coalesce(payload_expires_at > clock_timestamp(), true)
+SELECT payload IS NOT NULL AND coalesce(payload_expires_at > clock_timestamp(), true),
+       payload_expires_at
 FROM event WHERE id = %s FOR NO KEY UPDATE
 """
 # Shared: many replays may run, but none while somebody disables the endpoint.
@@ -40,9 +43,19 @@ class EndpointDeletedError(EndpointDisabledError):
 
 def lock_payload(event_id: UUID) -> None:
     """Lock the event's row, by which resends and an expunge of one event come one by one."""
-    kept = _row(LOCK_PAYLOAD, event_id)
-    if not (kept and kept[0]):
-        raise PayloadGoneError("The payload of the event is gone.")
+    found = _row(LOCK_PAYLOAD, event_id)
+    if found is None:
+        raise PayloadGoneError("The event is not kept any more.")
+    kept, expired_at = found
+    if not kept:
+        raise PayloadGoneError(f"The payload of the event {payload_end(expired_at)}.")
+
+
+def payload_end(expired_at: datetime | None) -> str:
+    """Return what became of a payload that is gone; only an expunged one has no time."""
+    if expired_at is None:
+        return "was expunged"
+    return f"was emptied when its retention ended, {expired_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def check_receives(endpoint: Endpoint) -> None:
@@ -54,8 +67,8 @@ def check_receives(endpoint: Endpoint) -> None:
         raise EndpointDisabledError("The endpoint is disabled.")
 
 
-def _row(question: str, row_id: UUID) -> tuple[bool, ...] | None:
+def _row(question: str, row_id: UUID) -> tuple[Any, ...] | None:
     with connection.cursor() as cursor:
         cursor.execute(question, [row_id])
-        found: tuple[bool, ...] | None = cursor.fetchone()
+        found: tuple[Any, ...] | None = cursor.fetchone()
     return found

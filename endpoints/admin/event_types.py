@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from endpoints import event_types
 from endpoints.admin.forms import EventTypeForm
 from endpoints.admin.neighbours import neighbours
-from endpoints.admin.scope import ScopedAdmin, access, actor
+from endpoints.admin.scope import ScopedAdmin, access, actor, with_organization_as_text
 from endpoints.models import EventType, Organization
 from endpoints.roles import Capability
 
@@ -48,9 +48,16 @@ class EventTypeAdmin(ScopedAdmin):
         may = super().reaches(request, row, capability)
         return may and (row is None or self.get_queryset(request).filter(pk=row.pk).exists())
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return with_organization_as_text(request, self.fields)
+
+    @admin.display(description="organization")
+    def organization_name(self, event_type: EventType) -> str:
+        return event_type.organization.name
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return what cannot be edited; events know their type by its name."""
-        fixed = () if obj is None else ("organization", "name")
+        fixed = () if obj is None else ("organization", "organization_name", "name")
         return (*fixed, *self.readonly_fields)
 
     @admin.display(description="see also")

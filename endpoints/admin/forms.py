@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from endpoints import event_types, rotation, signing_secrets
+from endpoints import event_types, jwts, rotation, signing_secrets
 from endpoints.admin.judged import JudgedForm
 from endpoints.api.scoping import get_by_id_or_uid
 from endpoints.api.serializers.applications import ApplicationIn
@@ -32,7 +32,13 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean_subject(self) -> str | None:
-        return self.cleaned_data["subject"] or None
+        subject: str | None = self.cleaned_data["subject"] or None
+        # One that was stored before stays, so that the rest of the form can be changed.
+        if subject and "subject" in self.changed_data and not jwts.is_subject(subject):
+            raise forms.ValidationError(
+                "Must be org_ and up to 60 letters and digits, and no id of ours."
+            )
+        return subject
 
 
 class TenantForm(JudgedForm):

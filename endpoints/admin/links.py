@@ -6,6 +6,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from endpoints.access import Access
+from endpoints.roles import Capability
 from webhooks_platform.lib import ids
 
 #: Prefix of a public id -> name of the admin page; deliveries' pages are known by name only.
@@ -21,6 +23,8 @@ PAGES: Final = {
     ids.DEAD_LETTER: "deliveries_deadletter",
     ids.REPLAY: "deliveries_replay",
 }
+#: Pages of operators alone.
+OPERATORS_ONLY: Final = (ids.ORGANIZATION, ids.API_KEY)
 
 
 def page_of(text: str) -> str | None:
@@ -34,7 +38,8 @@ def page_of(text: str) -> str | None:
     return None
 
 
-def target_link(text: str) -> SafeString | str:
-    """Return a public id as a link to its page; other text as it is."""
-    path = page_of(text)
+def target_link(text: str, reader: Access | None = None) -> SafeString | str:
+    """Return a public id as a link to its page, if the reader may open it; other text as it is."""
+    hidden = text.startswith(OPERATORS_ONLY) and not (reader and reader.may(Capability.OPERATE))
+    path = None if hidden else page_of(text)
     return text if path is None else format_html('<a href="{}">{}</a>', path, text)

@@ -10,7 +10,12 @@ from endpoints import organizations, tenants
 from endpoints.admin.filters import OrganizationFilter
 from endpoints.admin.forms import OrganizationForm, TenantForm
 from endpoints.admin.neighbours import neighbours
-from endpoints.admin.scope import ScopedAdmin, TenantModelAdmin, actor
+from endpoints.admin.scope import (
+    ScopedAdmin,
+    TenantModelAdmin,
+    actor,
+    with_organization_as_text,
+)
 from endpoints.models import Organization, Tenant
 from endpoints.roles import Capability
 from webhooks_platform.lib import ids
@@ -63,9 +68,17 @@ class TenantAdmin(TenantModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         return super().get_queryset(request).filter(deleted_at__isnull=True).order_by("-id")
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return with_organization_as_text(request, self.fields)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return what cannot be edited; a tenant stays with its organization."""
-        return self.readonly_fields if obj is None else ("organization", *self.readonly_fields)
+        fixed = () if obj is None else ("organization", "organization_name")
+        return (*fixed, *self.readonly_fields)
+
+    @admin.display(description="organization")
+    def organization_name(self, tenant: Tenant) -> str:
+        return tenant.organization.name
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         if change:
@@ -78,9 +91,11 @@ class TenantAdmin(TenantModelAdmin):
     @admin.display(description="see also")
     def see_also(self, tenant: Tenant) -> str:
         text = ids.to_text(ids.TENANT, tenant.pk)
+        seen: Any = tenant
+        keys = ("API keys", "endpoints_apikey", {"tenant": text})
         return neighbours(
             ("endpoints", "endpoints_endpoint", {"tenant": text}),
-            ("API keys", "endpoints_apikey", {"tenant": text}),
+            *([keys] if seen.reader.may(Capability.OPERATE) else []),
             ("audit log", "endpoints_auditentry", {"q": text}),
             ("events", "deliveries_event", {"q": text}),
             ("deliveries", "deliveries_delivery", {"tenant": text}),

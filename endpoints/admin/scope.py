@@ -4,20 +4,24 @@ Every model of ours is shown through it. What a user may do is asked of his Acce
 decides, whatever the URL, filter, search or form says. Writing is closed unless a page opens it.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import ForeignKey, JSONField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from endpoints.access import Access
+from endpoints.admin.listing import ScopedChangeList
+from endpoints.admin.tolerant import KnownSelect, StrictJSONField, are_keys
 from endpoints.audit import Actor
 from endpoints.models import Tenant
 from endpoints.roles import Capability
@@ -51,6 +55,13 @@ def access(request: HttpRequest) -> Access:
     return found
 
 
+def with_organization_as_text(request: HttpRequest, fields: Sequence[str]) -> list[str]:
+    """Return a page's fields; only operators get a link to the organization's page."""
+    if access(request).may(Capability.OPERATE):
+        return list(fields)
+    return ["organization_name" if name == "organization" else name for name in fields]
+
+
 def _not_logged(*_: Any, **__: Any) -> None:
     """Stand for Django's log of changes."""
 
@@ -72,6 +83,7 @@ class ScopedAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
+    formfield_overrides = {JSONField: {"form_class": StrictJSONField}}
     #: What it takes to see the page, and to change what it shows.
     sees = Capability.OPERATE
     changes: Capability | None = None
@@ -106,6 +118,28 @@ class ScopedAdmin(ModelAdmin):
             raise PermissionDenied
         return row
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ScopedChangeList]:
+        return ScopedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            self.mark_for(request, [row])
+        return row
+
+    def mark_for(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Note on the rows who reads them, and whether their pages are closed to him.
+
+        What is shown of a row knows no request, and shows text for a link that would be refused.
+        """
+        closed = self.closed_to(request, rows)
+        for row in rows:
+            row.reader, row.closed = access(request), row.pk in closed
+
+    def closed_to(self, request: HttpRequest, rows: Sequence[Any]) -> frozenset[Any]:
+        """Return the keys of the listed rows whose pages the user may not open."""
+        return frozenset()
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what is offered as a filter: any other would tell hidden values bit by bit."""
         ending = next((end for end in _LOOKUPS if lookup.endswith(end)), None)
@@ -130,6 +164,20 @@ class ScopedAdmin(ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Begin an action; ticks that name no row at all are told, and nothing is done."""
+        if are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return super().response_action(request, *args, **kwargs)
+        self.message_user(request, "What is selected is no row of the list.", messages.ERROR)
+        return None
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ChoiceField | None:
+        if db_field.name in self.autocomplete_fields:
+            kwargs["widget"] = KnownSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
@@ -176,6 +224,18 @@ class TenantModelAdmin(ScopedAdmin):
             return rows.filter(own | Q(**{f"{self.organization_field}__in": organizations}))
         of_them = Tenant.objects.filter(organization_id__in=organizations).values("id")
         return rows.filter(own | Q(**{f"{self.tenant_field}__in": of_them}))
+
+    def closed_to(self, request: HttpRequest, rows: Sequence[Any]) -> frozenset[Any]:
+        """Return those of deleted tenants: support finds them in lists, operators open them."""
+        if access(request).is_operator or not access(request).organization_ids():
+            return frozenset()
+        owners = {row.pk: getattr(row, self.tenant_field) for row in rows}
+        gone = set(
+            Tenant.objects.filter(
+                id__in=set(owners.values()) - {None}, deleted_at__isnull=False
+            ).values_list("id", flat=True)
+        )
+        return frozenset(key for key, owner in owners.items() if owner is None or owner in gone)
 
     def reaches(self, request: HttpRequest, row: Model | None, capability: Capability) -> bool:
         if row is None or not super().reaches(request, row, capability):

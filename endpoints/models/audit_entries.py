@@ -1,6 +1,7 @@
 """The audit log."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from webhooks_platform.lib import ids
@@ -26,6 +27,15 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["organization_id", "-id"], name="audit_of_organization"),
             models.Index(fields=["tenant_id", "-id"], name="audit_of_tenant"),
+            # What the admin finds entries by.
+            models.Index(fields=["action", "-id"], name="audit_of_action"),
+            models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+            models.Index(fields=["target", "-id"], name="audit_of_target"),
+            models.Index(
+                fields=["request_id"],
+                condition=Q(request_id__isnull=False),
+                name="audit_of_request",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from endpoints.reencryption import UNREADABLE, SealedColumn, count_keys, reencrypt
+from endpoints.audit import Actor
+from endpoints.reencryption import (
+    UNREADABLE,
+    SealedColumn,
+    count_keys,
+    record_rotation,
+    reencrypt,
+)
 from webhooks_platform.lib import keyring
 
 
@@ -26,12 +33,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         ring = keyring.configured()
         if not options["check"]:
-            done = reencrypt(ring, self._report)
-            self.stdout.write(f"{done} values re-encrypted.")
+            self._reencrypt(ring)
         self._conclude(ring)
 
-    def _report(self, column: SealedColumn, done: int) -> None:
-        self.stdout.write(f"{column}: {done} re-encrypted")
+    def _reencrypt(self, ring: keyring.Keyring) -> None:
+        resealed: dict[str, int] = {}
+
+        def report(column: SealedColumn, done: int) -> None:
+            resealed[str(column)] = done
+            self.stdout.write(f"{column}: {done} re-encrypted")
+
+        try:
+            done = reencrypt(ring, report)
+        finally:
+            record_rotation(ring, resealed, actor=Actor("manage.py rotate_encryption_key"))
+        self.stdout.write(f"{done} values re-encrypted.")
 
     def _conclude(self, ring: keyring.Keyring) -> None:
         counts = count_keys(ring)

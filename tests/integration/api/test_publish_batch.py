@@ -136,3 +136,31 @@ def test_takes_8_mib(client: Client, tenant: Tenant) -> None:
     ]
 
     assert [answer.status_code for answer in answers] == [202, 413]
+
+
+def test_a_member_that_would_be_too_large_alone_fails_alone(client: Client, tenant: Tenant) -> None:
+    def member(size: int) -> bytes:
+        start = b'{"eventType":"a","payload":{"a":"'
+        return start.ljust(size - 3, b"x") + b'"}}'
+
+    members = b",".join(member(size) for size in (100, 1_048_577, 1_048_576))
+
+    alone = client.post("/app/alice/msg", member(1_048_577))
+    answer = client.post("/app/alice/msg/batch", b'{"messages":[%b]}' % members)
+
+    assert (alone.status_code, answer.status_code) == (413, 202)
+    data = answer.json()["data"]
+    assert data[1] == {"index": 1, "error": alone.json()}
+    assert ["message" in entry for entry in data] == [True, False, True]
+    assert Event.objects.count() == 2
+
+
+def test_what_surrounds_a_member_that_is_too_large_is_judged(
+    client: Client, tenant: Tenant
+) -> None:
+    large = b'{"eventType":"a","payload":{"a":"%b"}}' % (b"x" * 1_048_577)
+
+    answer = client.post("/app/alice/msg/batch", b'{"messages":[%b],"a":1,"a":2}' % large)
+
+    assert answer.json()["detail"][0]["loc"] == ["body", "a"]
+    assert Event.objects.count() == 0

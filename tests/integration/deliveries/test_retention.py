@@ -132,20 +132,22 @@ def test_expired_payloads_are_emptied_and_others_are_not(monkeypatch: pytest.Mon
     monkeypatch.setattr(retention, "BATCH", 2)
     past, future = timezone.now() - timedelta(hours=1), timezone.now() + timedelta(hours=1)
     expired = [make_event(timezone.now(), payload_expires_at=past) for _ in range(5)]
+    letter = make_letter(expired[0])
     kept = [
         make_event(timezone.now(), payload_expires_at=future),
         make_event(timezone.now()),
         make_event(timezone.now(), payload_expires_at=past),
-        make_event(timezone.now(), payload_expires_at=past),
     ]
     make_open(kept[2])
-    make_letter(kept[3])
 
     assert retention.empty_expired_payloads() == 5
 
     emptied = Event.objects.filter(payload__isnull=True)
     assert set(emptied.values_list("id", flat=True)) == {event.id for event in expired}
-    assert not emptied.filter(payload_expires_at__isnull=False).exists()
+    assert set(emptied.values_list("payload_expires_at", flat=True)) == {past}
+    assert retention.empty_expired_payloads() == 0
+    letter.refresh_from_db()
+    assert letter.decision is None
 
 
 def test_idempotency_keys_are_forgotten_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
@@ -266,3 +267,37 @@ def test_a_command_refuses_a_place_that_is_none(alice: Tenant, arguments: list[s
         call_command("create_staff_user", "sue", *arguments)
 
     assert not User.objects.exists()
+
+
+def test_ones_own_new_password_is_audited(root: Client) -> None:
+    User.objects.filter(username="root").update(password=make_password("old words"))
+    root.login(username="root", password="old words")
+    form = {"old_password": "wrong", "new_password1": "n3w words!", "new_password2": "n3w words!"}
+
+    assert root.post("/admin/password_change/", form).status_code == 200
+    assert audited() == []
+    root.post("/admin/password_change/", {**form, "old_password": "old words"})
+
+    assert audited() == [("user.updated", "root")]
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.detail) == ("root", {"changed": ["password"]})
+
+
+OUR_ID = ids.to_text(ids.ORGANIZATION, ids.new())
+
+
+@pytest.mark.parametrize(
+    "subject", ["acme", "org_", "org_a-b", "org_ä", "org_" + "a" * 61, "app_abc", "ORG_abc", OUR_ID]
+)
+def test_a_subject_that_no_token_can_name_is_refused(root: Client, subject: str) -> None:
+    shown = root.post(page("organization_add"), {"name": "Acme", "subject": subject})
+
+    assert shown.status_code == 200
+    assert list(shown.context["adminform"].errors) == ["subject"]
+    assert not Organization.objects.filter(name="Acme").exists()
+
+
+def test_a_subject_that_a_token_can_name_is_taken(root: Client) -> None:
+    root.post(page("organization_add"), {"name": "Acme", "subject": "org_" + "a" * 60})
+
+    assert Organization.objects.get(name="Acme").subject == "org_" + "a" * 60

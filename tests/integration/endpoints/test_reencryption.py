@@ -17,7 +17,7 @@ from deliveries import message_headers
 from deliveries.models import Event
 from endpoints import custom_headers, lifecycle, reencryption, rotation
 from endpoints.checks import check_ring
-from endpoints.models import Endpoint, SigningSecret
+from endpoints.models import AuditEntry, Endpoint, SigningSecret
 from endpoints.url_policy import parse_url
 from tests import rows
 from tests.integration.endpoints.conftest import ACTOR
@@ -179,3 +179,42 @@ def test_without_the_command_the_old_key_is_missed() -> None:
 
     with ring_of(NEW), pytest.raises(KeyringError):
         rotation.current(endpoint)
+
+
+@pytest.mark.django_db
+def test_a_run_is_audited_and_a_check_is_not() -> None:
+    made_with_old_key()
+
+    with ring_of(NEW, OLD):
+        with pytest.raises(CommandError):
+            run("--check")
+        assert not AuditEntry.objects.filter(action="encryption_key.rotated").exists()
+        run()
+
+    entry = AuditEntry.objects.get(action="encryption_key.rotated")
+    assert entry.actor == "manage.py rotate_encryption_key"
+    assert entry.detail == {
+        "newest_key": key_id_of(NEW),
+        "resealed": {
+            "signing_secret.ciphertext": 2,
+            "endpoint.headers": 1,
+            "endpoint.userinfo": 1,
+            "idempotency_key.answer": 1,
+        },
+    }
+
+
+@pytest.mark.django_db
+def test_a_run_that_is_stopped_is_audited(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_with_old_key()
+
+    def stopped(_: object, report: Any) -> int:
+        report(reencryption.COLUMNS[0], 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("endpoints.management.commands.rotate_encryption_key.reencrypt", stopped)
+    with ring_of(NEW, OLD), pytest.raises(KeyboardInterrupt):
+        run()
+
+    entry = AuditEntry.objects.get(action="encryption_key.rotated")
+    assert entry.detail["resealed"] == {"signing_secret.ciphertext": 1}

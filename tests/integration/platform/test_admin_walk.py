@@ -62,7 +62,6 @@ VIEWS: dict[str, tuple[int, int]] = {
     "app_list": (READ, READ),
     # Of tenants, and only those that one sees.
     "autocomplete": (READ, NOBODY),
-    "view_on_site": (NOBODY, NOBODY),
     **HISTORIES,
     **OPERATORS,
     "deliveries_deadletter_replay": (REPLAY, REPLAY),

@@ -1,11 +1,14 @@
 """Looking at a payload in the admin."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 
 from deliveries.models import Event
-from endpoints.models import AuditEntry
+from endpoints.models import AuditEntry, Endpoint
 from tests.integration.deliveries.admin.conftest import text
+from tests.integration.deliveries.rows import make_dead
 
 pytestmark = pytest.mark.django_db
 
@@ -32,10 +35,24 @@ def test_whoever_opens_a_payload_leaves_an_entry(support: Client, event: Event) 
     assert (entry.actor, entry.target, entry.detail) == ("sue", str(event), {})
 
 
-def test_a_payload_that_is_gone_says_so(support: Client, event: Event) -> None:
-    Event.objects.update(payload=None)
+WAS_EMPTIED = "was emptied when its retention ended, 2026-11-02 03:04:05 UTC"
 
-    assert "It has expired." in text(support.post(path(event)))
+
+@pytest.mark.parametrize(
+    ("expired_at", "told"),
+    [(None, "was expunged"), (datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC), WAS_EMPTIED)],
+)
+def test_a_payload_that_is_gone_says_so(
+    support: Client, event: Event, endpoint: Endpoint, expired_at: datetime | None, told: str
+) -> None:
+    alice = endpoint.tenant
+    letter = make_dead(alice, endpoint, event=event)
+    assert " bytes" in text(support.get(f"/admin/deliveries/deadletter/{letter.pk}/change/"))
+    Event.objects.update(payload=None, payload_expires_at=expired_at)
+
+    assert f"It {told}." in text(support.post(path(event)))
+    for page in (f"event/{event.pk}", f"deadletter/{letter.pk}"):
+        assert told in text(support.get(f"/admin/deliveries/{page}/change/"))
     assert not AuditEntry.objects.filter(action="payload.viewed").exists()
 
 

@@ -79,7 +79,7 @@ def test_selected_deliveries_are_resent(member: Client, alice: Tenant, endpoint:
     shown = act(member, fine, empty)
 
     assert "1 resent." in shown
-    assert "1 not resent: The payload of the event is gone." in shown
+    assert "1 not resent: The payload of the event was expunged." in shown
     assert OpenDelivery.objects.get().id == fine.id
 
 

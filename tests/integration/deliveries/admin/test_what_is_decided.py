@@ -5,10 +5,11 @@ from django.test import Client
 
 from deliveries import replay
 from deliveries.models import DeadLetter, Replay
+from endpoints import lifecycle
 from endpoints.audit import Actor
 from endpoints.models import AuditEntry, Endpoint, Tenant
 from tests.integration.deliveries.admin.conftest import LETTERS, NOTE, text
-from tests.integration.deliveries.rows import make_dead, make_endpoint, make_tenant
+from tests.integration.deliveries.rows import make_dead, make_endpoint, make_event, make_tenant
 from webhooks_platform.lib import ids
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +174,55 @@ def test_the_summary_names_tenant_and_endpoint(
 
     assert f'<a href="/admin/endpoints/tenant/{alice.pk}/change/">Alice &amp;' in shown
     assert f'<a href="/admin/endpoints/endpoint/{endpoint.pk}/change/">hook</a>' in shown
+
+
+@pytest.mark.parametrize("by", ["letters", "uid"])
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+def test_a_decision_about_several_tenants_tells_none_of_another(
+    support: Client, alice: Tenant, endpoint: Endpoint, verb: str, by: str
+) -> None:
+    bob = make_tenant("Bob")
+    letters = {
+        tenant: make_dead(tenant, receiver, event=make_event(tenant, uid="invoice-1"))
+        for tenant, receiver in ((alice, endpoint), (bob, make_endpoint(bob)))
+    }
+    named = f"letters={','.join(map(str, letters.values()))}"
+
+    support.post(f"{LETTERS}/{verb}/?{named if by == 'letters' else 'q=invoice-1'}", NOTE)
+
+    for tenant, letter in letters.items():
+        jobs = Replay.objects.filter(tenant_id=tenant.id)
+        entry = AuditEntry.objects.get(tenant_id=tenant.id)
+        kept = [job.filters for job in jobs] or [entry.detail["filters"]]
+        assert kept == [{"letter_ids": [str(letter.id)]}]
+        for other in {*letters.values()} - {letter}:
+            assert str(other.id) not in str(entry.detail)
+
+
+def test_letters_of_a_deleted_endpoint_are_left_out_of_a_replay(
+    support: Client, alice: Tenant, endpoint: Endpoint
+) -> None:
+    closed = make_endpoint(alice)
+    letters = [make_dead(alice, closed), make_dead(alice, closed)]
+    lifecycle.delete(closed, actor=Actor("bob"))
+
+    only = text(support.get(f"{LETTERS}/replay/?letters={letters[0]}"))
+    refused = text(support.post(f"{LETTERS}/replay/?letters={letters[0]}", NOTE))
+
+    for shown in (only, refused):
+        assert "1 more is of deleted endpoints" in shown and "It is not replayed" in shown
+        assert "No other open dead letter matches." in shown
+    assert not Replay.objects.exists()
+
+    make_dead(alice, endpoint)
+    both = text(support.get(f"{LETTERS}/replay/"))
+    support.post(f"{LETTERS}/replay/", NOTE)
+
+    assert "2 more are of deleted endpoints" in both and '<strong id="total">1</strong>' in both
+    assert [job.total for job in Replay.objects.all()] == [1]
+
+    discarding = text(support.get(f"{LETTERS}/discard/?letters={letters[0]}"))
+    support.post(f"{LETTERS}/discard/?letters={letters[0]}", NOTE)
+
+    assert "deleted endpoints" not in discarding and '<strong id="total">1</strong>' in discarding
+    assert undecided() == 2

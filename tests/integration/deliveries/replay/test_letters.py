@@ -1,7 +1,7 @@
 """Deciding dead letters one by one, discarding many, and previews."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -95,13 +95,16 @@ def test_a_letter_without_payload_or_delivery_is_not_replayed(
     tenant: Tenant, endpoint: Endpoint
 ) -> None:
     letter = make_dead(tenant, endpoint)
-    Event.objects.update(payload=None)
+    for expired_at, told in (
+        (None, "was expunged."),
+        (datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC), "retention ended, 2026-11-02 03:04:05 UTC."),
+    ):
+        Event.objects.update(payload=None, payload_expires_at=expired_at)
+        with pytest.raises(PayloadGoneError, match=told):
+            replay.replay_letter(letter, endpoint, note="", actor=BOB)
+        unchanged(letter)
 
-    with pytest.raises(PayloadGoneError):
-        replay.replay_letter(letter, endpoint, note="", actor=BOB)
-    unchanged(letter)
-
-    Event.objects.update(payload=b"{}")
+    Event.objects.update(payload=b"{}", payload_expires_at=None)
     SettledDelivery.objects.all().delete()
     with pytest.raises(ReplayRefusedError):
         replay.replay_letter(letter, endpoint, note="", actor=BOB)
