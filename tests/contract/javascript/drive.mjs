@@ -182,7 +182,8 @@ async function main() {
   facts.bad_url = await refusal(() => svix.endpoint.create(app, bad));
   const known = {
     app_id: app, endpoint_id: "sink", msg_id: message, attempt_id: attempt, task_id: taskId,
-    event_type_name: "invoice.paid", receiver_url: sink.url, unique: "js", ...task.times,
+    event_type_name: "invoice.paid", receiver_url: sink.url, server_url: task.url, unique: "js",
+    ...task.times,
   };
   const methods = await sweep(svix, known, task.bodies);
   sink.close();

@@ -50,6 +50,7 @@ def main() -> None:
     receiver, facts = Receiver(), {}
     ids = flow(svix, receiver, task, facts)
     known = {**ids, **task["times"], "receiver_url": receiver.url, "unique": "py"}
+    known["server_url"] = task["url"]
     methods = sweep(svix, known, task["bodies"])
     json.dump({"version": version("svix"), "facts": facts, "methods": methods}, sys.stdout)
 

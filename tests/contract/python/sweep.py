@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pydantic
-from svix.api import Svix, SvixOptions
+from svix.api import AppPortalAccessIn, Svix, SvixOptions
 from svix.exceptions import HttpError, HTTPValidationError
 
 #: What `create` of a group makes, by the name that the group's other methods take it under.
@@ -18,16 +18,20 @@ MADE = {
     "operational_webhook.endpoint": ("endpoint_id", "id"),
     "operational_webhook_endpoint": ("endpoint_id", "id"),
 }
-#: What answers for a route that is not there, or not for this method; 501 for logout.
+#: What answers for a route that is not there, or not for this method; 501 for what is not built.
 ABSENT = {404, 405, 501}
+LOGOUT = "authentication.logout"
 #: Their turn comes after all others, in this order.
-LAST = ("expunge", "expire", "logout", "delete")
+LAST = ("expunge", "logout", "expire", "delete")
 
 
 def sweep(svix: Svix, values: dict[str, str], bodies: dict[str, Any]) -> list[dict[str, Any]]:
+    """Call all with the one key, but log out with a token that can be logged out."""
     made: dict[str, dict[str, str]] = {}
-    found = sorted(_methods(svix, ""), key=lambda pair: _turn(pair[0]))
-    return [_call(name, method, values, bodies, made) for name, method in found]
+    token = svix.authentication.app_portal_access(values["app_id"], AppPortalAccessIn()).token
+    visitor = Svix(token, SvixOptions(server_url=values["server_url"]))
+    found = {**dict(_methods(svix, "")), LOGOUT: visitor.authentication.logout}
+    return [_call(name, found[name], values, bodies, made) for name in sorted(found, key=_turn)]
 
 
 def _methods(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
