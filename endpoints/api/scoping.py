@@ -4,7 +4,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from rest_framework.request import Request
 
+from endpoints.api.authentication import caller
 from endpoints.models import Endpoint, Tenant
 from endpoints.principals import Principal
 from webhooks_platform.api.errors import not_found
@@ -44,6 +46,11 @@ def get_tenant(principal: Principal, text: str) -> Tenant:
     if principal.tenant_id is not None:
         rows = rows.filter(id=principal.tenant_id)
     return get_by_id_or_uid(rows, ids.TENANT, text)
+
+
+def named_endpoint(request: Request, app_id: str, endpoint_id: str) -> Endpoint:
+    """Return the endpoint that a path names by its application and itself, or 404."""
+    return get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
 
 
 def get_endpoint(tenant: Tenant, text: str, *, deleted: bool = False) -> Endpoint:

@@ -1,5 +1,7 @@
 """/app/{app_id}/endpoint/{endpoint_id}/headers: what the tenant adds to its deliveries."""
 
+from collections.abc import Callable
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -7,20 +9,22 @@ from rest_framework.views import APIView
 
 from endpoints import custom_headers, lifecycle
 from endpoints.api.acting import actor, refusals
-from endpoints.api.authentication import caller
-from endpoints.api.scoping import get_endpoint, get_tenant
+from endpoints.api.scoping import named_endpoint
 from endpoints.api.serializers.endpoints import HeadersIn, HeadersOut, HeadersPatch
+from endpoints.models import Endpoint
 
 TAGS = ["Endpoint"]
 
 
 class EndpointHeaders(APIView):
     scopes = {"GET": "read", "PUT": "manage", "PATCH": "manage"}
+    #: Finds the endpoint that the path names.
+    named: Callable[..., Endpoint] = staticmethod(named_endpoint)
 
     @extend_schema(operation_id="endpoint_get_headers", tags=TAGS, responses=HeadersOut)
-    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+    def get(self, request: Request, **path: str) -> Response:
         """Show the headers; of those that carry credentials the names only."""
-        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        endpoint = self.named(request, **path)
         with refusals():
             headers = custom_headers.opened(endpoint)
         shown, sensitive = custom_headers.split_sensitive(headers)
@@ -29,9 +33,9 @@ class EndpointHeaders(APIView):
     @extend_schema(
         operation_id="endpoint_set_headers", tags=TAGS, request=HeadersIn, responses={204: None}
     )
-    def put(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+    def put(self, request: Request, **path: str) -> Response:
         """Replace all headers; they hold from the next message on."""
-        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        endpoint = self.named(request, **path)
         body = HeadersIn(data=request.data)
         body.is_valid(raise_exception=True)
         headers = list(body.validated_data["headers"].items())
@@ -45,9 +49,9 @@ class EndpointHeaders(APIView):
         request=HeadersPatch,
         responses={204: None},
     )
-    def patch(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+    def patch(self, request: Request, **path: str) -> Response:
         """Set and remove some headers; null and `deleteHeaders` both remove."""
-        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        endpoint = self.named(request, **path)
         body = HeadersPatch(data=request.data)
         body.is_valid(raise_exception=True)
         with refusals():

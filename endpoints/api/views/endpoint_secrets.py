@@ -1,5 +1,7 @@
 """/app/{app_id}/endpoint/{endpoint_id}/secret: what a receiver verifies signatures with."""
 
+from collections.abc import Callable
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -7,9 +9,9 @@ from rest_framework.views import APIView
 
 from endpoints import rotation
 from endpoints.api.acting import actor, refusals
-from endpoints.api.authentication import caller
-from endpoints.api.scoping import get_endpoint, get_tenant
+from endpoints.api.scoping import named_endpoint
 from endpoints.api.serializers.endpoints import RotateIn, SecretOut
+from endpoints.models import Endpoint
 from endpoints.principals import ROTATE_SECRET, VIEW_SECRET
 
 TAGS = ["Endpoint"]
@@ -18,11 +20,13 @@ TAGS = ["Endpoint"]
 class EndpointSecret(APIView):
     # Who knows the secret can sign as the platform, so reading it takes more than `read`.
     scopes = {"GET": VIEW_SECRET}
+    #: Finds the endpoint that the path names.
+    named: Callable[..., Endpoint] = staticmethod(named_endpoint)
 
     @extend_schema(operation_id="endpoint_get_secret", tags=TAGS, responses=SecretOut)
-    def get(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+    def get(self, request: Request, **path: str) -> Response:
         """Reveal the current secret, of an Ed25519 key the public half; this is recorded."""
-        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        endpoint = self.named(request, **path)
         with refusals():
             material = rotation.reveal(endpoint, actor(request))
         return Response({"key": material.receiver_text})
@@ -30,6 +34,8 @@ class EndpointSecret(APIView):
 
 class EndpointSecretRotation(APIView):
     scopes = {"POST": ROTATE_SECRET}
+    #: Finds the endpoint that the path names.
+    named: Callable[..., Endpoint] = staticmethod(named_endpoint)
 
     @extend_schema(
         operation_id="endpoint_rotate_secret",
@@ -37,9 +43,9 @@ class EndpointSecretRotation(APIView):
         request=RotateIn,
         responses={200: SecretOut},
     )
-    def post(self, request: Request, app_id: str, endpoint_id: str) -> Response:
+    def post(self, request: Request, **path: str) -> Response:
         """Make another secret the current one; the last one signs too until its overlap ends."""
-        endpoint = get_endpoint(get_tenant(caller(request), app_id), endpoint_id)
+        endpoint = self.named(request, **path)
         body = RotateIn(data=request.data)
         body.is_valid(raise_exception=True)
         with refusals():

@@ -97,12 +97,12 @@ class OperationalEndpoint(APIView):
         return Response(status=204)
 
 
-def get_operational(request: Request, text: str) -> Endpoint:
+def get_operational(request: Request, endpoint_id: str) -> Endpoint:
     """Return the operational endpoint that the path names by id or uid, or 404."""
     tenant = operational.find(caller(request).organization_id)
     if tenant is None:
         raise not_found()
-    return get_endpoint(tenant, text)
+    return get_endpoint(tenant, endpoint_id)
 
 
 def _create(request: Request, body: EndpointUpdate) -> Response:

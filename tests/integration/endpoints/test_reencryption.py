@@ -197,6 +197,7 @@ def test_a_run_is_audited_and_a_check_is_not() -> None:
         "newest_key": key_id_of(NEW),
         "resealed": {
             "signing_secret.ciphertext": 2,
+            "event.headers": 1,
             "endpoint.headers": 1,
             "endpoint.userinfo": 1,
             "idempotency_key.answer": 1,
