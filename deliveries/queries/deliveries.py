@@ -114,11 +114,9 @@ def _in_window(rows: QuerySet[Delivery], span: Window) -> QuerySet[Delivery]:
 
 def _whole_instants(rows: QuerySet[Delivery], span: Window, wanted: int) -> list[Delivery]:
     """Return at least `wanted` rows, if there are, and all others of the last one's millisecond."""
-    edge = list(
-        rows.order_by("id" if span.from_low else "-id").values_list("id", flat=True)[:wanted]
-    )
-    if len(edge) < wanted:
-        return list(rows)
-    if span.from_low:
-        return list(rows.filter(id__lte=last_of_instant(edge[-1])))
-    return list(rows.filter(id__gte=first_of_instant(edge[-1])))
+    found = list(rows.order_by("id" if span.from_low else "-id")[:wanted])
+    if len(found) < wanted:
+        return found
+    first, last = first_of_instant(found[-1].id), last_of_instant(found[-1].id)
+    before = [row for row in found if not first <= row.id <= last]
+    return before + list(rows.filter(id__gte=first, id__lte=last))

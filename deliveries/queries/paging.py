@@ -17,6 +17,8 @@ SPAN = timedelta(days=90)
 CLOCK_SKEW = timedelta(hours=1)
 #: Rows that a filter is tried on between two looks at the clock.
 LOOK = 1000
+#: What the first look looks at, at most; the next ones at three times as much.
+SHORTEST = timedelta(days=1)
 #: Seconds for which a filter that few rows pass is tried; then the page ends, short of rows.
 PATIENCE = 0.015
 _BEFORE_THE_EPOCH = UUID(int=0)
@@ -34,6 +36,18 @@ class Window:
     low: UUID
     high: UUID
     from_low: bool
+
+    def nearest(self, length: timedelta) -> "Window":
+        """Return the part of a length that lies where a page begins."""
+        span = length // timedelta(milliseconds=1)
+        if self.from_low:
+            return replace(self, high=min(self.high, _last((self.low.int >> _SHIFT) + span)))
+        return replace(self, low=max(self.low, _first((self.high.int >> _SHIFT) - span)))
+
+    @property
+    def end(self) -> UUID:
+        """The last id that lies in it."""
+        return UUID(int=self.high.int - 1 if self.from_low else self.low.int + 1)
 
     def until(self, edge: UUID) -> "Window":
         """Return the part from where a page begins to `edge`, which belongs to it."""
@@ -122,23 +136,27 @@ def in_looks(
     read: Callable[[Window, int], list[Row]],
     limit: int,
 ) -> Page[Row]:
-    """Fill a page look by look: `edge` ends a look, or is None in the last; `read` reads it.
+    """Fill a page look by look: `edge` ends a look that has more rows; `read` reads it.
 
-    The first look is for a filter that most rows pass; there is always a second one.
+    Looks are short in time too, at first: planning a query over all days of a window takes longer
+    than to run it (38 ms of 41 with 98 days).
     """
     found: list[Row] = []
     give_up_at = time.monotonic() + PATIENCE
-    size = limit + 1
+    size, looked, length = limit + 1, 0, SHORTEST
     while True:
-        reached = edge(span, size)
-        part = span if reached is None else span.until(reached)
-        found += read(part, limit + 1 - len(found))
-        if reached is None or len(found) > limit:
+        near = span.nearest(length)
+        reached = edge(near, size)
+        found += read(near if reached is None else near.until(reached), limit + 1 - len(found))
+        if len(found) > limit or (reached is None and near == span):
             return cut(found, span, limit=limit)
-        if size >= LOOK and time.monotonic() > give_up_at:
-            page = cut(found, span, limit=limit)
-            return replace(page, done=False, reached=reached)
-        span, size = span.beyond(reached), LOOK
+        if reached is None:
+            reached, length = near.end, 3 * length
+        else:
+            looked, size = looked + size, LOOK
+        if looked >= LOOK and time.monotonic() > give_up_at:
+            return replace(cut(found, span, limit=limit), done=False, reached=reached)
+        span = span.beyond(reached)
 
 
 def _edge(rows: QuerySet[Row], span: Window, size: int) -> UUID | None:
