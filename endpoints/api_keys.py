@@ -128,5 +128,6 @@ def _judge(row: Any, text: str) -> tuple[Principal | None, bool]:
         scopes=with_included(scopes) | of_capabilities(capabilities or ()),
         expires_at=expires_at,
         feature_flags=tuple(feature_flags or ()),
+        is_portal=capabilities is not None,
     )
     return (None, False) if principal.is_expired else (principal, unmarked)

@@ -35,6 +35,8 @@ class Principal:
     expires_at: datetime | None = None
     #: A tenant's token sees event types behind one of these flags, or none.
     feature_flags: tuple[str, ...] = ()
+    #: A token of the app portal: its holder is a customer's, and learns nothing of the operator's.
+    is_portal: bool = False
 
     #: What Django and DRF ask of a request's user.
     is_authenticated = True

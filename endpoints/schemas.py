@@ -27,9 +27,9 @@ class Violation(NamedTuple):
 
 
 def pointer(path: Iterable[object]) -> str:
-    """Return the JSON pointer (RFC 6901) of a place; the empty one is written `/`."""
+    """Return the JSON pointer (RFC 6901) of a place; of the whole it is empty, shown as `""`."""
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
-    return "/" + "/".join(parts)
+    return "".join(f"/{part}" for part in parts) or '""'
 
 
 def schema_fault(schema: Any) -> str | None:

@@ -25,7 +25,7 @@ from webhooks_platform.api.asgi_exchange import (
     answer_error,
     read_body,
 )
-from webhooks_platform.api.errors import ApiError
+from webhooks_platform.api.errors import ApiError, incomplete
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 #: Requests that Django works on at once, in each worker process.
@@ -91,7 +91,7 @@ class Application:
         except ApiError as error:
             await answer_error(send, error, {})
         except DisconnectedError:
-            return
+            await answer_error(send, incomplete(), {})
         else:
             scope["headers"] = _with_length(scope["headers"], len(body))
             scope["query_string"] = _NOT_ASCII.sub(_percent_encoded, scope["query_string"])

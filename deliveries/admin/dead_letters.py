@@ -194,7 +194,12 @@ class DeadLetterAdmin(HistoryAdmin):
             for tenant in choice.counts
         ]
         total = sum(job.total for job in jobs)
-        self.message_user(request, f"{total} deliveries are being replayed.", messages.SUCCESS)
+        text = (
+            "1 delivery is being replayed."
+            if total == 1
+            else f"{total} deliveries are being replayed."
+        )
+        self.message_user(request, text, messages.SUCCESS)
         if len(jobs) == 1:
             page = reverse("admin:deliveries_replay_change", args=[jobs[0].pk])
             return HttpResponseRedirect(page)

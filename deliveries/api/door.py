@@ -8,7 +8,14 @@ from abc import ABC, abstractmethod
 import psycopg
 
 from deliveries.api.publish_headers import PublishHeaders, read_headers
-from deliveries.publish import OverloadedError, PublishError, UnavailableError
+from deliveries.publish import (
+    Accepted,
+    OverloadedError,
+    Publication,
+    PublishError,
+    UnavailableError,
+    find_earlier,
+)
 from endpoints import bearer
 from endpoints.api.permissions import check
 from endpoints.catalogues import Catalogue, Catalogues
@@ -51,7 +58,7 @@ class Door(ABC):
             principal = await self._admit(headers)
             accepted = await self.accept(scope, headers, principal, app, body)
         except DisconnectedError:
-            return
+            await answer_error(send, errors.incomplete(), own)
         except Exception as error:
             await answer_error(send, _told(error), own)
         else:
@@ -84,6 +91,13 @@ class Door(ABC):
             return found
         try:
             return await self._catalogues.load(organization_id, await self._keys.get())
+        except psycopg.OperationalError:
+            raise errors.unavailable() from None
+
+    async def find_earlier(self, publication: Publication) -> Accepted | None:
+        """Return what the same request stored before under its idempotency key."""
+        try:
+            return await find_earlier(await self._keys.get(), publication)
         except psycopg.OperationalError:
             raise errors.unavailable() from None
 

@@ -130,7 +130,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _kind(text: Any) -> str:
-    return "value_error" if isinstance(text, str) else "type"
+    return "" if isinstance(text, str) else "type"
 
 
 def _kept_at_most() -> timedelta:

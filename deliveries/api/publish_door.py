@@ -23,6 +23,7 @@ from deliveries.publish import Accepted, Outcome, Publication, Publisher, Refuse
 from endpoints.principals import Principal
 from webhooks_platform.api import errors
 from webhooks_platform.api.asgi_exchange import Scope
+from webhooks_platform.api.errors import Fault
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 #: A longer body is checked in a thread: it can take a second, and others publish meanwhile.
@@ -60,25 +61,37 @@ class PublishDoor(Door):
         publication = make_publication(
             principal, app, message, headers, key_id=key_id, fingerprint=fingerprint
         )
-        await self._check(principal, publication, message)
-        outcome = await self._publisher.publish(publication)
+        outcome = await self._earlier(principal, publication, message)
+        if outcome is None:
+            outcome = await self._publisher.publish(publication)
         if outcome is Refused.NO_TENANT and message.application is not None:
             await create_tenant(principal, app, message.application, headers.request_id)
             outcome = await self._publisher.publish(publication)
         event = _accepted(outcome)
         return render(event, with_content=with_content, is_object=message.is_object)
 
-    async def _check(
+    async def _earlier(
         self, principal: Principal, publication: Publication, message: MessageIn
-    ) -> None:
-        """Raise the 422 for what the organization or the tenant does not take."""
+    ) -> Outcome | None:
+        """Raise the 422 for what the organization or the tenant does not take.
+
+        It may have taken it before: a repeat gets the first answer, whatever has changed since.
+        """
+        found = await self._faults(principal, publication, message)
+        if not found:
+            return None
+        outcome = await self.find_earlier(publication) if publication.key_id else None
+        if outcome is None:
+            raise errors.FieldError(found)
+        return outcome
+
+    async def _faults(
+        self, principal: Principal, publication: Publication, message: MessageIn
+    ) -> list[Fault]:
         catalogue = await self.catalogue_of(principal)
         if len(message.payload) > LARGE_BYTES:
-            found = await asyncio.to_thread(faults, catalogue, publication, message)
-        else:
-            found = faults(catalogue, publication, message)
-        if found:
-            raise errors.FieldError(found)
+            return await asyncio.to_thread(faults, catalogue, publication, message)
+        return faults(catalogue, publication, message)
 
 
 def _accepted(outcome: Outcome) -> Accepted:

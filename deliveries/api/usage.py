@@ -92,7 +92,9 @@ class EventTypesOfApplications(APIView):
 def _tenants(organization_id: UUID, names: list[str]) -> dict[str, UUID]:
     """Return the tenants that ids and uids name; what names none is left out."""
     by_id = {name: wanted for name in names if (wanted := id_of(ids.TENANT, name))}
-    rows = Tenant.objects.filter(organization_id=organization_id, deleted_at=None)
+    rows = Tenant.objects.filter(
+        organization_id=organization_id, is_operational=False, deleted_at=None
+    )
     known = rows.filter(Q(id__in=by_id.values()) | Q(uid__in=names)).values_list("id", "uid")
     of_id, of_uid = {row[0] for row in known}, {row[1]: row[0] for row in known}
     named = {name: wanted for name, wanted in by_id.items() if wanted in of_id}

@@ -16,7 +16,7 @@ from deliveries.publish.publication import (
     UnavailableError,
 )
 from deliveries.publish.publisher import Publisher
-from deliveries.publish.statement import store_now
+from deliveries.publish.statement import find_earlier, store_now
 
 __all__ = [
     "SEPARATOR",
@@ -31,5 +31,6 @@ __all__ = [
     "Publisher",
     "Refused",
     "UnavailableError",
+    "find_earlier",
     "store_now",
 ]

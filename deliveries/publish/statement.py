@@ -104,16 +104,27 @@ SELECT event_id, tenant, event_id IN (SELECT event_id FROM stored), (SELECT coun
 FROM resolved
 """
 
-# What stands in the way of publications that were not stored.
-_EXPLAIN = f"""
-SELECT i.event_id, k.fingerprint = i.fingerprint, u.event_id, e.tenant_id = i.tenant,
+_COLUMNS = f"""
        e.id, e.uid, e.event_type, array_to_string(e.channels, ','), e.payload,
        array_to_string(e.tags, '{SEPARATOR}'), e.deliver_at
+"""
+# What stands in the way of publications that were not stored.
+_EXPLAIN = f"""
+SELECT i.event_id, k.fingerprint = i.fingerprint, u.event_id, e.tenant_id = i.tenant, {_COLUMNS}
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
     AS i(event_id, tenant, key_id, fingerprint, uid)
 LEFT JOIN idempotency_key k ON k.id = i.key_id
 LEFT JOIN event_uid u ON u.tenant_id = i.tenant AND u.uid = i.uid
 LEFT JOIN event e ON e.id = k.event_id
+"""
+
+_EARLIER = f"""
+SELECT {_COLUMNS} FROM idempotency_key k
+JOIN event e ON e.id = k.event_id JOIN tenant t ON t.id = e.tenant_id
+WHERE k.id = %(key_id)s AND k.fingerprint = %(fingerprint)s
+  AND t.organization_id = %(organization_id)s AND t.deleted_at IS NULL
+  AND (t.id = %(tenant_id)s OR t.uid = %(tenant_uid)s)
+  AND (%(reach)s::uuid IS NULL OR t.id = %(reach)s)
 """
 
 Outcomes = dict[UUID, Outcome]
@@ -141,6 +152,13 @@ async def store(
         cursor = await connection.execute(_EXPLAIN, asked, prepare=True, binary=True)
         outcomes |= _explanations(losers, await cursor.fetchall())
     return outcomes, opened
+
+
+async def find_earlier(connection: Connection, publication: Publication) -> Accepted | None:
+    """Return what the same request with the same idempotency key stored before, or None."""
+    cursor = await connection.execute(_EARLIER, publication._asdict())
+    row = await cursor.fetchone()
+    return _from_row(row) if row else None
 
 
 def store_now(publication: Publication) -> Outcome:

@@ -17,7 +17,11 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class DisconnectedError(Exception):
-    """The client has gone before its request was complete; nobody waits for an answer."""
+    """The request ended before it was complete, or its chunks are none.
+
+    A client that has only closed its half of the connection still reads; left without an answer
+    it would get one of the server's own, which is no JSON.
+    """
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

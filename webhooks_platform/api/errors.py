@@ -104,6 +104,10 @@ def conflict(detail: str = "A conflict has occurred", code: str = "conflict") ->
     return ApiError(409, code, detail)
 
 
+def incomplete() -> ApiError:
+    return ApiError(400, "incomplete_request", "The request's body is incomplete or broken.")
+
+
 def too_large() -> ApiError:
     return ApiError(413, "payload_too_large", "Request payload is too large.")
 

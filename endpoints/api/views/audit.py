@@ -13,6 +13,7 @@ from endpoints.api.serializers.api_keys import AuditEntryOut
 from endpoints.api.serializers.pages import ITERATOR, LIMIT, ORDER, page_of
 from endpoints.models import AuditEntry
 from webhooks_platform.api.bounded_reads import bounded
+from webhooks_platform.api.errors import forbidden
 from webhooks_platform.api.pagination import id_key, paginate
 from webhooks_platform.lib import ids
 
@@ -57,5 +58,7 @@ class AuditOfApplication(APIView):
     @bounded
     def get(self, request: Request, app_id: str) -> Response:
         """List the changes and decisions that concern an application, newest first."""
+        if caller(request).is_portal:
+            raise forbidden("A token of the app portal cannot read the audit log.")
         tenant = get_tenant(caller(request), app_id)
         return _answer(request, AuditEntry.objects.filter(tenant_id=tenant.id))

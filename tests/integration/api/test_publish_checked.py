@@ -1,5 +1,6 @@
 """Publishes are checked by the catalogue: schemas that are required, and unknown event types."""
 
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -171,3 +172,23 @@ def test_a_refused_publish_does_not_use_up_its_idempotency_key(
     taken = client.publish("alice", message({"amount": 1}), idempotency_key="k")
 
     assert (refused.status_code, taken.status_code) == (422, 202)
+
+
+def test_a_repeat_gets_its_first_answer_though_the_catalogue_has_changed(
+    connect: Callable[[str], Client], organization: Organization, tenant: Tenant
+) -> None:
+    """The client lost that answer; told that it was refused, it would publish once more."""
+    plain = connect(make_key(organization))
+    taken = plain.publish("alice", BAD, idempotency_key="k-1")
+    catalogued(organization, validates_payloads=True)
+    # The server remembers the old catalogue for up to 4 s.
+    deadline = time.monotonic() + 10
+    while plain.publish("alice", BAD).status_code == 202:
+        assert time.monotonic() < deadline
+    repeated = plain.publish("alice", BAD, idempotency_key="k-1")
+    other = plain.publish("alice", {**BAD, "channels": ["a"]}, idempotency_key="k-1")
+    new = plain.publish("alice", BAD, idempotency_key="k-2")
+
+    assert (taken.status_code, repeated.status_code) == (202, 202)
+    assert repeated.content == taken.content
+    assert (other.status_code, new.status_code) == (422, 422)

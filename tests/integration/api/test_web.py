@@ -1,6 +1,7 @@
 """The server as a whole: what Django answers through it, and how it starts and ends."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -195,3 +196,25 @@ def test_shows_its_openapi_document_and_pages(server: Server, client: Client) ->
     assert set(publish["responses"]) >= {"202", "401", "403", "404", "409", "413", "422", "503"}
     assert (page.status_code, "swagger" in page.text) == (200, True)
     assert (root.status_code, root.headers["location"]) == (307, "/docs")
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize("path", ["/api/v1/app", "/api/v1/app/a/msg", "/api/v1/nowhere", "/admin/"])
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [("Transfer-Encoding: chunked", b"zz\r\n"), ("Content-Length: 50", b"half")],
+    ids=["broken chunk", "half-closed"],
+)
+def test_a_body_that_ends_early_is_a_400_in_json(
+    server: Server, path: str, framing: str, body: bytes
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(f"{head}Content-Type: application/json\r\n{framing}\r\n\r\n".encode())
+        connection.sendall(body)
+        connection.shutdown(socket.SHUT_WR)
+        with http.client.HTTPResponse(connection) as answer:
+            answer.begin()
+            text = answer.read()
+
+    assert (answer.status, json.loads(text)["code"]) == (400, "incomplete_request")

@@ -51,6 +51,15 @@ def test_a_token_works_for_its_tenant_and_no_other(
     assert portal("POST", "/app/charlie/endpoint", {"url": "x"}, 404)["code"] == "not_found"
 
 
+def test_a_customer_does_not_read_the_operators_audit_log(
+    api: Api, alice: Tenant, alice_api: Api
+) -> None:
+    _, portal = opened(api)
+
+    assert portal("GET", "/app/alice/audit", status=403)["code"] == "insufficient access"
+    alice_api("GET", "/app/alice/audit", status=200)
+
+
 def test_nothing_that_opens_a_door_is_stored(api: Api, alice: Tenant) -> None:
     code, portal = opened(api, sessionId="s-1")
 
