@@ -37,7 +37,7 @@ end
 local function message(number)
   local start = '{"n":' .. number .. ',"text":"'
   return '{"eventType":"' .. order.event_type .. '","channels":["c' .. number % channels
-    .. '"],"payload":' .. start .. ("x"):rep(order.payload - #start - 2) .. '"}}'
+    .. '"],"payload":' .. start .. order.text:sub(1, math.max(0, order.payload - #start - 2)) .. '"}}'
 end
 
 local function body(number)

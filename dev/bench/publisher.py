@@ -6,7 +6,10 @@ scheduled time, whoever has been answered, and a time is the scheduled one.
 """
 
 import asyncio
+import functools
 import json
+import random
+import string
 import sys
 import time
 from collections import Counter
@@ -45,7 +48,13 @@ class Order:
 def make_payload(size: int, number: int) -> str:
     """Return a JSON object of exactly `size` bytes, or of the fewest possible if that is more."""
     start = f'{{"n":{number},"text":"'
-    return start + "x" * (size - len(start) - 2) + '"}'
+    return start + filler(size)[: max(0, size - len(start) - 2)] + '"}'
+
+
+@functools.cache
+def filler(size: int) -> str:
+    """Return always the same letters, in an order that PostgreSQL cannot compress."""
+    return "".join(random.Random(size).choices(string.ascii_letters, k=size))  # noqa: S311
 
 
 def make_message(order: Order, number: int) -> str:

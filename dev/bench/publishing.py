@@ -10,7 +10,7 @@ from typing import Any
 
 from dev.bench.figures import Percentiles, percentiles, rate
 from dev.bench.options import Options
-from dev.bench.publisher import EVENT_TYPE, Order, write_order
+from dev.bench.publisher import EVENT_TYPE, Order, filler, write_order
 from dev.bench.stage import APP, Stage, module_process, program_process
 from dev.errors import DevError
 from dev.processes import Process
@@ -108,7 +108,7 @@ class Publishing:
 
 def lua_of(order: Order) -> str:
     """Write an order as Lua; its texts hold neither quotes nor backslashes."""
-    values = {**asdict(order), "event_type": EVENT_TYPE}
+    values = {**asdict(order), "event_type": EVENT_TYPE, "text": filler(order.payload)}
     given = {name: json.dumps(value) for name, value in values.items() if value is not None}
     return f"return {{ {', '.join(f'{name} = {value}' for name, value in given.items())} }}\n"
 
