@@ -1,27 +1,22 @@
-"""The arithmetic: from times and counts to rates, percentiles and costs per 1,000 deliveries."""
+"""The arithmetic: from times and counts to rates, percentiles and costs per delivery.
+
+The figures of a run are numbers by name; names end with their unit. A median of runs is the
+median of each number.
+"""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dev.bench.database import Reading
-from dev.bench.processor_time import Spent
+from dev.bench.database import Work
+from dev.bench.processor_time import MachineTime
+
+Figures = dict[str, float]
 
 _NS = 1e9
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the processes wrote down. Times are CLOCK_MONOTONIC ns."""
-
-    #: Message id, when it was (to be) sent, when it was answered.
-    accepted: Sequence[tuple[str, int, int]]
-    #: `path webhook-id` to its first arrival.
-    arrivals: Mapping[str, int]
-    duplicates: int
-    connections: int
-    fan_out: int
-    refused: Mapping[str, int]
+#: What measures. Everything else is what is measured.
+INSTRUMENTS = ("publisher", "noise", "receiver", "bench")
 
 
 @dataclass(frozen=True)
@@ -34,19 +29,12 @@ class Percentiles:
 
 
 @dataclass(frozen=True)
-class Figures:
-    accepted: int
-    refused: int
-    delivered: int
-    lost: int
-    duplicates: int
-    #: Per second, from the first publish to the last answer or the last distinct arrival.
-    accept_rate: float
-    delivery_rate: float
-    #: From publish to answer, and from publish to arrival.
-    answer: Percentiles
-    arrival: Percentiles
-    new_connections: float
+class Costs:
+    """What a period cost: seconds of processor time by group, and the database's work."""
+
+    seconds: Mapping[str, float]
+    work: Work
+    machine: MachineTime
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -67,49 +55,53 @@ def rate(count: int, began: int, ended: int) -> float:
     return count * _NS / (ended - began) if ended > began else 0.0
 
 
-def per_thousand(amount: float, deliveries: int) -> float:
-    return 1000 * amount / deliveries if deliveries else math.nan
+def per_thousand(amount: float, count: int) -> float:
+    return 1000 * amount / count if count else math.nan
 
 
-def figures_of(run: Run) -> Figures:
-    sent = {message: sent for message, sent, _ in run.accepted}
-    began = min(sent.values(), default=0)
-    mine = {key: at for key, at in run.arrivals.items() if _message(key) in sent}
-    delivered = len(mine)
-    return Figures(
-        accepted=len(sent),
-        refused=sum(run.refused.values()),
-        delivered=delivered,
-        lost=len(sent) * run.fan_out - delivered,
-        duplicates=run.duplicates,
-        accept_rate=rate(len(sent), began, max((at for *_, at in run.accepted), default=0)),
-        delivery_rate=rate(delivered, began, max(mine.values(), default=0)),
-        answer=percentiles([at - sent for _, sent, at in run.accepted]),
-        arrival=percentiles([at - sent[_message(key)] for key, at in mine.items()]),
-        new_connections=per_thousand(run.connections, delivered),
-    )
-
-
-def _message(key: str) -> str:
+def message_of(key: str) -> str:
+    """Return the webhook-id of `path webhook-id`."""
     return key.rpartition(" ")[2]
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What the run cost, by group of processes and in the database."""
-
-    cpu_seconds: Mapping[str, float]
-    peak_bytes: Mapping[str, int]
-    database: Reading
+def latencies(sent: Mapping[str, int], arrivals: Mapping[str, int]) -> Percentiles:
+    """Compare when each message was (to be) sent with each first arrival of it."""
+    known = ((message_of(key), at) for key, at in arrivals.items())
+    return percentiles([at - sent[message] for message, at in known if message in sent])
 
 
-def costs_between(
-    before: Mapping[str, Spent], after: Mapping[str, Spent], database: Reading
-) -> Costs:
-    """Subtract; a group that began within the run spent all that it has spent."""
-    nothing = Spent(0.0, 0)
-    seconds = {
-        name: spent.cpu_seconds - before.get(name, nothing).cpu_seconds
-        for name, spent in after.items()
+def named(name: str, found: Percentiles) -> Figures:
+    return {f"{name}_p50_ms": found.p50, f"{name}_p95_ms": found.p95, f"{name}_p99_ms": found.p99}
+
+
+def cost_figures(costs: Costs, count: int, *, prefix: str = "") -> Figures:
+    """Divide what a period cost by its deliveries, or, when it accepted only, by its events."""
+    work, spent = costs.work, sum(costs.seconds.values())
+    platform = sum(value for name, value in costs.seconds.items() if name not in INSTRUMENTS)
+    tools = spent - platform - costs.seconds.get("bench", 0.0)
+    figures = {
+        "cpu_platform_per_1000_s": per_thousand(platform, count),
+        **{f"cpu_{name}_per_1000_s": per_thousand(s, count) for name, s in costs.seconds.items()},
+        "cpu_of_publisher_and_receiver_share": tools / spent if spent else math.nan,
+        "machine_busy_share": costs.machine.busy / costs.machine.all if costs.machine.all else 0.0,
+        "machine_others_share": _others(costs.machine, spent),
+        "statements_each": per_thousand(work.statements, count) / 1000,
+        "rows_each": _each(work.rows, count),
+        "commits_each": _each(work.commits, count),
+        "wal_bytes_each": per_thousand(work.wal_bytes, count) / 1000,
     }
-    return Costs(seconds, {name: spent.peak_bytes for name, spent in after.items()}, database)
+    return {prefix + name: value for name, value in figures.items()}
+
+
+def medians(runs: Sequence[Figures]) -> Figures:
+    """Return the median of each number, over the runs that have it."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _each(amount: int | None, count: int) -> float:
+    return math.nan if amount is None else per_thousand(amount, count) / 1000
+
+
+def _others(machine: MachineTime, ours: float) -> float:
+    """Return the share of the machine that strangers used meanwhile."""
+    return max(0.0, machine.busy - ours) / machine.all if machine.all else 0.0

@@ -1,4 +1,4 @@
-"""CPU seconds and peak memory of whole families of processes, read from /proc."""
+"""CPU seconds of whole families of processes and of the machine, read from /proc."""
 
 import os
 from collections.abc import Mapping
@@ -8,25 +8,40 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: Of /proc/<pid>/stat behind the name: parent, then utime, stime, cutime and cstime.
 _PARENT, _TIMES = 1, slice(11, 15)
+#: Of the first line of /proc/stat: all times, without those of guests, which are in user's.
+_ALL, _IDLE = slice(1, 9), slice(4, 6)
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What a process and its descendants have used since they began."""
+class MachineTime:
+    """Seconds of all processors together since the start of the machine."""
 
-    #: User and system time, with that of children that have ended and been waited for.
-    cpu_seconds: float
-    #: Of the largest process: shared pages would be counted several times in a sum.
-    peak_bytes: int
+    busy: float
+    all: float
+
+    def since(self, earlier: "MachineTime") -> "MachineTime":
+        return MachineTime(self.busy - earlier.busy, self.all - earlier.all)
 
 
-def families_spent(ancestors: Mapping[str, int]) -> dict[str, Spent]:
-    """Measure each named process together with its descendants, at one moment.
+def families(ancestors: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return each named process together with its descendants, at one moment.
 
     By parents, not by sessions: a PostgreSQL backend makes a session of its own.
     """
-    stats = {int(entry.name): _stat(entry) for entry in _entries()}
-    return {name: _spent(_family(pid, stats), stats) for name, pid in ancestors.items()}
+    stats = _all_stats()
+    return {name: _family(pid, stats) for name, pid in ancestors.items()}
+
+
+def seconds_spent(ancestors: Mapping[str, int]) -> dict[str, float]:
+    """Return what each family has used, with children that have ended and been waited for."""
+    stats = _all_stats()
+    return {name: _seconds(_family(pid, stats), stats) for name, pid in ancestors.items()}
+
+
+def machine_time() -> MachineTime:
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    whole = sum(map(int, fields[_ALL])) / _TICKS
+    return MachineTime(whole - sum(map(int, fields[_IDLE])) / _TICKS, whole)
 
 
 def stat_fields(text: str) -> list[str]:
@@ -38,8 +53,9 @@ def cpu_seconds(fields: list[str]) -> float:
     return sum(map(int, fields[_TIMES])) / _TICKS
 
 
-def _entries() -> list[Path]:
-    return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+def _all_stats() -> dict[int, list[str]]:
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return {int(entry.name): _stat(entry) for entry in entries}
 
 
 def _stat(entry: Path) -> list[str]:
@@ -56,15 +72,5 @@ def _family(ancestor: int, stats: Mapping[int, list[str]]) -> list[int]:
     return found
 
 
-def _spent(family: list[int], stats: Mapping[int, list[str]]) -> Spent:
-    seconds = sum(cpu_seconds(stats[pid]) for pid in family if stats.get(pid))
-    return Spent(seconds, max(map(_peak_bytes, family)))
-
-
-def _peak_bytes(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
-    return 1024 * sum(kilobytes)
+def _seconds(family: list[int], stats: Mapping[int, list[str]]) -> float:
+    return sum(cpu_seconds(stats[pid]) for pid in family if stats.get(pid))

@@ -2,13 +2,15 @@
 
 `python -m dev.bench.receiver PORT`, a process of its own. `GET /counts` tells how many came;
 `GET /arrivals` tells, for each `path webhook-id`, the first arrival in CLOCK_MONOTONIC ns, which
-all processes of the machine share.
+all processes of the machine share; `GET /reset` forgets them. What is sent to `/hang…` is neither
+answered nor counted; `GET /release` hangs up on all who wait for such an answer.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
@@ -24,6 +26,15 @@ class Arrivals:
     duplicates: int = 0
     #: Those that carried at least one webhook.
     connections: int = 0
+    hanging: set[asyncio.Transport] = field(default_factory=set)
+
+    def reset(self) -> None:
+        self.first, self.duplicates, self.connections = {}, 0, 0
+
+    def release(self) -> None:
+        for transport in self.hanging:
+            transport.abort()
+        self.hanging.clear()
 
     def add(self, path: str, webhook_id: str) -> None:
         key = f"{path} {webhook_id}"
@@ -66,19 +77,37 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_method() == b"GET":
             self._tell()
+        elif self._path.startswith("/hang"):
+            self._arrivals.hanging.add(self._transport)
+        else:
+            self._count()
+            self._transport.write(_OK)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._arrivals.hanging.discard(self._transport)
+
+    def _count(self) -> None:
+        """The yardstick's requests have no id."""
+        if not self._webhook_id:
             return
         if not self._carried_webhooks:
             self._carried_webhooks = True
             self._arrivals.connections += 1
         self._arrivals.add(self._path, self._webhook_id)
-        self._transport.write(_OK)
 
     def _tell(self) -> None:
-        told = self._arrivals.counts() if self._path == "/counts" else self._arrivals.first
-        body = json.dumps(told).encode()
+        body = json.dumps(_ANSWERS[self._path](self._arrivals)).encode()
         head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
         self._transport.close()
+
+
+_ANSWERS: dict[str, Callable[[Arrivals], object]] = {
+    "/counts": Arrivals.counts,
+    "/arrivals": lambda arrivals: arrivals.first,
+    "/reset": Arrivals.reset,
+    "/release": Arrivals.release,
+}
 
 
 async def _serve(port: int) -> None:

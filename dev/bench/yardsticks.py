@@ -1,67 +1,89 @@
-"""What this machine does without the platform: durable commits, and the server's plainest page."""
+"""What this machine does without the platform: durable commits, and requests to the receiver."""
 
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import psycopg
 
+from dev.bench.figures import Figures
+from dev.bench.publisher import Order
+from dev.bench.publishing import Publishing
 from dev.bench.stage import Stage
 
-_SECONDS = 3
-_CLIENTS = 8
-_INSERT = "INSERT INTO bench_yardstick VALUES (1)"
+_SECONDS = 2
+_INSERT = f"INSERT INTO bench_yardstick VALUES ('{'x' * 400}');\n"
+_POST = Path(__file__).with_name("post.lua")
+#: Of our own publisher, where wrk is not installed.
+_REQUESTS = 20_000
 
 
-def sql_yardstick(stage: Stage) -> str:
-    """Measure one-row commits: with pgbench where one is installed, else one psycopg session."""
+def yardstick_figures(stage: Stage) -> Figures:
+    return {
+        "yardstick_sql_per_s": sql_yardstick(stage),
+        "yardstick_http_per_s": http_yardstick(stage),
+    }
+
+
+def sql_yardstick(stage: Stage) -> float:
+    """Measure with pgbench: 8 clients, 1 thread, a row of 400 bytes in each transaction."""
     url = stage.stores.postgres.superuser_url
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE bench_yardstick (value integer)")
+    _execute(url, "CREATE TABLE bench_yardstick (payload text)")
+    script = stage.run_dir / "yardstick.sql"
+    script.write_text(_INSERT)
     try:
-        pgbench = _pgbench()
-        return _by_pgbench(pgbench, url, stage.run_dir) if pgbench else _by_psycopg(url)
+        pgbench = str(stage.programs / "pgbench")
+        options = ["-n", "-c8", "-j1", f"-T{_SECONDS}", "-f", str(script)]
+        return _found(r"tps = ([\d.]+)", _run(pgbench, *options, url))
     finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("DROP TABLE bench_yardstick")
+        _execute(url, "DROP TABLE bench_yardstick")
 
 
-def _pgbench() -> str | None:
-    debian = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/pgbench")))
-    return debian[-1] if debian else shutil.which("pgbench")
-
-
-def _by_pgbench(pgbench: str, url: str, run_dir: Path) -> str:
-    script = run_dir / "yardstick.sql"
-    script.write_text(_INSERT + ";\n")
-    told = _run(pgbench, "-n", "-f", str(script), "-c", str(_CLIENTS), "-T", str(_SECONDS), url)
-    found = re.search(r"tps = ([\d.]+)", told)
-    speed = f"{float(found[1]):,.0f}/s" if found else "unknown"
-    return f"{speed} one-row commits (pgbench, {_CLIENTS} clients)"
-
-
-def _by_psycopg(url: str) -> str:
-    done, ends = 0, time.monotonic() + _SECONDS
-    with psycopg.connect(url, autocommit=True) as connection:
-        while time.monotonic() < ends:
-            connection.execute(_INSERT)
-            done += 1
-    return f"{done / _SECONDS:,.0f}/s one-row commits (psycopg, 1 session)"
-
-
-def http_yardstick(stage: Stage) -> str:
-    """Measure the API server's /livez with wrk; without it say so."""
+def http_yardstick(stage: Stage) -> float:
+    """Measure POSTs of 400 bytes to the receiver: wrk with 32 connections, else our publisher."""
     wrk = shutil.which("wrk")
+    port = stage.receiver.port
     if wrk is None:
-        return "not measured: wrk is not installed"
-    told = _run(wrk, "-t1", "-c32", f"-d{_SECONDS}s", f"{stage.services.url}/livez")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    speed = f"{float(found[1]):,.0f}/s" if found else "unknown"
-    return f"{speed} answers of /livez (wrk, 32 connections)"
+        return _by_our_publisher(stage, port)
+    options = ["-t1", "-c32", f"-d{_SECONDS}s", "-s", str(_POST)]
+    return _found(r"Requests/sec:\s+([\d.]+)", _run(wrk, *options, f"http://127.0.0.1:{port}/"))
+
+
+def _by_our_publisher(stage: Stage, port: int) -> float:
+    order = Order(
+        port=port,
+        path="/yardstick",
+        api_key="",
+        rate=None,
+        first=0,
+        events=_REQUESTS,
+        batch=1,
+        channels=1,
+        payload=300,
+        connections=32,
+        keys=False,
+    )
+    return Publishing(stage, order, tool="own", name="yardstick").wait().answers_per_s
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _found(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else float("nan")
 
 
 def _run(*command: str) -> str:
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  Fixed commands.
+    """Run without the log of each statement, which is for the platform's."""
+    finished = subprocess.run(  # noqa: S603  Fixed commands.
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PGOPTIONS": "-c log_duration=off"},
+    )
     return finished.stdout

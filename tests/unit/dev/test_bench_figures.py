@@ -1,24 +1,22 @@
 """The arithmetic of `make bench`."""
 
-import json
 import math
 from collections.abc import Sequence
 
 import pytest
 
-from dev.bench.database import Reading, count_statements
+from dev.bench.database import Work
 from dev.bench.figures import (
+    Costs,
     Percentiles,
-    Run,
-    costs_between,
-    figures_of,
+    cost_figures,
+    latencies,
+    medians,
     per_thousand,
     percentile,
     rate,
 )
-from dev.bench.options import read_options
-from dev.bench.processor_time import Spent, stat_fields
-from dev.bench.publisher import make_payload
+from dev.bench.processor_time import MachineTime, stat_fields
 
 MS = 1_000_000
 
@@ -50,68 +48,48 @@ def test_rates_and_costs_survive_nothing() -> None:
     assert math.isnan(per_thousand(3.0, 0))
 
 
-def test_figures_count_what_is_lost_and_what_came_twice() -> None:
-    run = Run(
-        accepted=[("msg_1", 0, 10 * MS), ("msg_2", 100 * MS, 500 * MS)],
-        arrivals={"/0 msg_1": 20 * MS, "/1 msg_1": 1_000 * MS, "/0 msg_2": 140 * MS},
-        duplicates=2,
-        connections=6,
-        fan_out=2,
-        refused={"429": 3},
+def test_a_latency_runs_from_sending_to_each_first_arrival() -> None:
+    sent = {"msg_1": 0, "msg_2": 100 * MS}
+    arrivals = {"/0 msg_1": 20 * MS, "/1 msg_1": 1_000 * MS, "/0 msg_2": 140 * MS, "/0 msg_3": 1}
+
+    assert latencies(sent, arrivals) == Percentiles(40.0, 1_000.0, 1_000.0)
+
+
+def test_costs_are_divided_by_deliveries_and_the_instruments_are_told_apart() -> None:
+    costs = Costs(
+        seconds={"api": 3.0, "postgres": 1.0, "publisher": 0.25, "receiver": 0.25, "bench": 0.5},
+        work=Work(statements=300, rows=7_000, commits=None, wal_bytes=2_200_000),
+        machine=MachineTime(busy=6.0, all=10.0),
     )
 
-    figures = figures_of(run)
+    figures = cost_figures(costs, 1_000, prefix="accepting_")
 
-    assert (figures.accepted, figures.refused, figures.delivered) == (2, 3, 3)
-    assert (figures.lost, figures.duplicates) == (1, 2)
-    assert (figures.accept_rate, figures.delivery_rate) == (4.0, 3.0)
-    assert figures.answer == Percentiles(10.0, 400.0, 400.0)
-    assert figures.arrival == Percentiles(40.0, 1_000.0, 1_000.0)
-    assert figures.new_connections == 2_000.0
+    assert math.isnan(figures.pop("accepting_commits_each"))
+    assert figures == {
+        "accepting_cpu_platform_per_1000_s": 4.0,
+        "accepting_cpu_api_per_1000_s": 3.0,
+        "accepting_cpu_postgres_per_1000_s": 1.0,
+        "accepting_cpu_publisher_per_1000_s": 0.25,
+        "accepting_cpu_receiver_per_1000_s": 0.25,
+        "accepting_cpu_bench_per_1000_s": 0.5,
+        "accepting_cpu_of_publisher_and_receiver_share": 0.1,
+        "accepting_machine_busy_share": 0.6,
+        "accepting_machine_others_share": 0.1,
+        "accepting_statements_each": 0.3,
+        "accepting_rows_each": 7.0,
+        "accepting_wal_bytes_each": 2_200.0,
+    }
 
 
-def test_costs_are_differences() -> None:
-    reading = Reading(transactions=9, wal_bytes=800, statements=7)
+def test_the_median_of_runs_is_the_median_of_each_number() -> None:
+    runs = [{"a": 1.0, "b": 9.0}, {"a": 3.0, "b": 7.0}, {"a": 2.0, "b": 8.0}]
 
-    costs = costs_between(
-        {"api": Spent(1.5, 10)},
-        {"api": Spent(4.0, 30), "late": Spent(0.5, 20)},
-        reading.since(Reading(transactions=4, wal_bytes=300, statements=5)),
-    )
+    assert medians(runs) == {"a": 2.0, "b": 8.0}
 
-    assert costs.cpu_seconds == {"api": 2.5, "late": 0.5}
-    assert costs.peak_bytes == {"api": 30, "late": 20}
-    assert costs.database == Reading(transactions=5, wal_bytes=500, statements=2)
+
+def test_machine_time_is_a_difference() -> None:
+    assert MachineTime(5.0, 8.0).since(MachineTime(2.0, 4.0)) == MachineTime(3.0, 4.0)
 
 
 def test_a_process_name_may_hold_parentheses() -> None:
     assert stat_fields("7 (a) (b c)) S 1 2") == ["S", "1", "2"]
-
-
-def test_statements_are_counted_in_both_forms_and_continuation_lines_are_not() -> None:
-    log = (
-        b"2026-01-01 UTC [7] LOG:  statement: SELECT 1\n"
-        b"2026-01-01 UTC [7] LOG:  execute <unnamed>: SELECT\n\t2\n"
-        b"2026-01-01 UTC [7] LOG:  checkpoint complete\n"
-    )
-
-    assert count_statements(log) == 2
-
-
-@pytest.mark.parametrize("number", [0, 19_999])
-def test_a_payload_has_exactly_the_size_asked_for(number: int) -> None:
-    payload = make_payload(400, number)
-
-    assert len(payload) == 400
-    assert json.loads(payload)["n"] == number
-
-
-def test_seconds_and_rate_give_the_number_of_events() -> None:
-    assert read_options(["--mode", "rate", "--rate", "200", "--seconds", "10"]).events == 2_000
-    assert read_options(["--mode", "rate", "--rate", "5", "--events", "500"]).events == 500
-    assert read_options(["--seconds", "3"]).events == 20_000
-
-
-def test_endpoints_that_do_not_divide_into_groups_are_refused() -> None:
-    with pytest.raises(SystemExit):
-        read_options(["--endpoints", "10", "--fan-out", "3"])

@@ -1,0 +1,3 @@
+-- The http yardstick: POSTs 400 bytes.
+wrk.method = "POST"
+wrk.body = ("x"):rep(400)
