@@ -22,6 +22,8 @@ METHODS = ("post", "put", "patch", "get", "delete", "options", "head", "trace")
 #: Webhooks in one document, and bytes of all their schemas, which may share large parts.
 WEBHOOKS = 1000
 BYTES = 8 * 1_048_576
+#: Lists and objects of one schema with what it refers to: parts can lie inside each other.
+PARTS = 50_000
 
 #: Keywords whose value is data, in which a `$ref` is none, and those whose keys are names.
 DATA = frozenset({"const", "enum", "default", "example", "examples"})
@@ -168,6 +170,7 @@ class _Bundle:
         self._definitions: dict[str, Any] = {}
         #: By the reference; two can be alike once they are names.
         self._names: dict[str, str] = {}
+        self._parts = 0
 
     def closed(self, schema: Any, path: Path) -> dict[str, Any] | bool:
         """Return the schema itself, not a reference to it; raise DocumentError."""
@@ -181,6 +184,9 @@ class _Bundle:
         return closed
 
     def _copy(self, node: Any, path: Path) -> Any:
+        self._parts += isinstance(node, list | dict)
+        if self._parts > PARTS:
+            raise DocumentError(f"The schema takes more than {PARTS} lists and objects.", *path)
         if isinstance(node, list):
             return [self._copy(each, (*path, str(i))) for i, each in enumerate(node)]
         if not isinstance(node, dict):

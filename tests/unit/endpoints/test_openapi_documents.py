@@ -246,3 +246,16 @@ def test_integers_of_any_length_are_taken_from_json() -> None:
     (found,) = openapi_documents.webhooks(document(posted(schema)))
 
     assert found.schema == schema
+
+
+def test_parts_inside_each_other_do_not_multiply_without_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openapi_documents, "PARTS", 40)
+    node: dict[str, Any] = {"items": [{}] * 5}
+    for _ in range(10):
+        node = {"not": node}
+    refs = [{"$ref": "#/x" + "/not" * level} for level in range(10)]
+
+    with pytest.raises(DocumentError, match="more than 40 lists and objects"):
+        openapi_documents.webhooks(document(posted({"allOf": refs}), x=node))
