@@ -4,22 +4,32 @@ Only what lies in the document counts: references elsewhere are refused, never f
 is taken out with all that it refers to, so that it stands for itself.
 """
 
-import re
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import orjson
-import yaml
 
 from endpoints.schemas import schema_fault
-from webhooks_platform.lib.strict_json import MAX_DEPTH, StrictJSONError, decode
+from webhooks_platform.lib import strict_json, strict_yaml
+from webhooks_platform.lib.strict_json import MAX_DEPTH, StrictJSONError
+from webhooks_platform.lib.strict_yaml import StrictYAMLError
 
 SECTIONS = ("webhooks", "x-webhooks")
 METHODS = ("post", "put", "patch", "get", "delete", "options", "head", "trace")
 #: Webhooks in one document, and bytes of all their schemas, which may share large parts.
 WEBHOOKS = 1000
 BYTES = 8 * 1_048_576
+#: Lists and objects of one schema with what it refers to: parts can lie inside each other.
+PARTS = 50_000
+
+#: Keywords whose value is data, in which a `$ref` is none, and those whose keys are names.
+DATA = frozenset({"const", "enum", "default", "example", "examples"})
+NAMING = frozenset(
+    {"properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"}
+)
 
 Path = tuple[str, ...]
 
@@ -48,50 +58,28 @@ class Webhook:
     feature_flags: list[str] | None
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML whose values are JSON's: no dates, and only `true` and `false` are booleans."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, regexp) for tag, regexp in found if not tag.endswith((":timestamp", ":bool"))]
-        for first, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_TRUE_FALSE = re.compile("^(?:true|True|TRUE|false|False|FALSE)$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _TRUE_FALSE, list("tTfF"))
-
-
 def parse(text: str) -> Any:
     """Read JSON or YAML, strictly and bounded; raise DocumentError."""
     try:
-        return decode(text.encode())
-    except (StrictJSONError, UnicodeEncodeError) as error:
-        if text.lstrip().startswith("{") and isinstance(error, StrictJSONError):
-            raise DocumentError(f"Not JSON: {error.message}", *map(str, error.place)) from None
-    try:
-        _check_nesting(text)
-        # JSON has no duplicate keys, no NUL and no dates either.
-        value = yaml.load(text, _Loader)  # noqa: S506 - a safe loader.
-        return decode(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DocumentError(f"Not YAML, line {line}: {error.problem}") from None
+        return strict_json.decode(text.encode())
+    except UnicodeEncodeError:
+        raise DocumentError("Not text.") from None
     except StrictJSONError as error:
-        raise DocumentError(f"Not JSON: {error.message}", *map(str, error.place)) from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        raise DocumentError("Neither JSON nor YAML that JSON could say.") from None
+        # Flow style, if it was meant for YAML.
+        if text.lstrip().startswith(("{", "[")):
+            raise _not_json(error) from None
+    try:
+        # YAML can say what the platform's JSON does not take: NUL in a text.
+        return strict_json.decode(orjson.dumps(strict_yaml.decode(text)))
+    except StrictYAMLError as error:
+        where = f", line {error.line}" if error.line else ""
+        raise DocumentError(f"Not YAML that JSON could say{where}: {error.message}") from None
+    except StrictJSONError as error:
+        raise _not_json(error) from None
 
 
-def _check_nesting(text: str) -> None:
-    """Raise for aliases, which can stand for gigabytes, and for what is nested too deep."""
-    depth = 0
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise DocumentError(f"Aliases (*{event.anchor}) are not taken.")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise DocumentError(f"Nested deeper than {MAX_DEPTH}.")
+def _not_json(error: StrictJSONError) -> DocumentError:
+    return DocumentError(f"Not JSON: {error.message}", *map(str, error.place))
 
 
 def webhooks(document: Any) -> list[Webhook]:
@@ -118,7 +106,8 @@ def _read_all(
     size = 0
     for name in sorted(items):
         found = _read(document, name, items[name], (section, name))
-        size += len(orjson.dumps(found.schema))
+        # Not by orjson, which takes no integer of more than 64 bits.
+        size += len(json.dumps(found.schema, ensure_ascii=False).encode())
         if size > BYTES:
             raise DocumentError(f"The schemas take more than {BYTES} bytes.", section, name)
         yield found
@@ -179,6 +168,9 @@ class _Bundle:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self._definitions: dict[str, Any] = {}
+        #: By the reference; two can be alike once they are names.
+        self._names: dict[str, str] = {}
+        self._parts = 0
 
     def closed(self, schema: Any, path: Path) -> dict[str, Any] | bool:
         """Return the schema itself, not a reference to it; raise DocumentError."""
@@ -192,23 +184,39 @@ class _Bundle:
         return closed
 
     def _copy(self, node: Any, path: Path) -> Any:
+        self._parts += isinstance(node, list | dict)
+        if self._parts > PARTS:
+            raise DocumentError(f"The schema takes more than {PARTS} lists and objects.", *path)
         if isinstance(node, list):
             return [self._copy(each, (*path, str(i))) for i, each in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        copied = {key: self._copy(value, (*path, key)) for key, value in node.items()}
+        copied = {key: self._keyword(key, value, (*path, key)) for key, value in node.items()}
         if isinstance(node.get("$ref"), str):
             copied["$ref"] = self._defined(node["$ref"], (*path, "$ref"))
         return copied
 
+    def _keyword(self, key: str, value: Any, path: Path) -> Any:
+        if key in DATA:
+            return value
+        if key in NAMING and isinstance(value, dict):
+            return {name: self._copy(each, (*path, name)) for name, each in value.items()}
+        return self._copy(value, path)
+
     def _defined(self, target: str, path: Path) -> str:
-        # Neither `/` nor `~`, so that the name is its own pointer.
-        name = target.removeprefix("#/").replace("~", "-").replace("/", ".")
-        if name not in self._definitions:
+        if target not in self._names:
             found = _target(self._document, target, path)
+            name = self._names[target] = self._name(target)
             self._definitions[name] = {}  # Met again, if it refers to itself.
             self._definitions[name] = self._copy(found, path)
-        return f"#/definitions/{name}"
+        return f"#/definitions/{self._names[target]}"
+
+    def _name(self, target: str) -> str:
+        """Return a name of its own that has neither `/` nor `~`, so that it is its own pointer."""
+        name = target.removeprefix("#/").replace("~", "-").replace("/", ".")
+        if name not in self._definitions:
+            return name
+        return next(free for n in count(2) if (free := f"{name}-{n}") not in self._definitions)
 
 
 def _followed(document: Mapping[str, Any], node: Any, path: Path) -> Mapping[str, Any]:

@@ -17,6 +17,8 @@ FIELDS = (
     "featureFlag",
     "featureFlags",
     "groupName",
+    # Not svix', but another installation's of ours.
+    "validatePayloads",
 )
 
 

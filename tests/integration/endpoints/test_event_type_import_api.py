@@ -57,6 +57,13 @@ def test_text_is_taken_too(api: Api) -> None:
     assert (row.description, row.deprecated, row.schemas) == ("d", True, None)
 
 
+def test_integers_of_any_length_are_taken(api: Api) -> None:
+    schema = {"maximum": 10**29}
+
+    assert api("POST", PATH, {"spec": spec(a=schema)}, 200) == {"data": {"modified": ["a"]}}
+    assert stored() == {"a": ({"1": schema}, False)}
+
+
 def test_a_dry_run_tells_and_changes_nothing(api: Api) -> None:
     api("POST", PATH, {"spec": spec(a=SCHEMA)}, 200)
     before, entries = stored(), audited()
@@ -129,6 +136,26 @@ def test_a_bad_document_is_refused_by_its_place_and_nothing_is_stored(
     (fault,) = api("POST", PATH, body, 422)["detail"]
 
     assert fault["loc"][1 : 1 + len(place)] == place
+    assert (stored(), audited()) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("openapi: 3.1.0\nx: !!bool q", "line 2: Tags (tag:yaml.org,2002:bool) are not taken."),
+        (
+            "openapi: 3.1.0\nwebhooks:\n  a: {post: {}}\n  a: {put: {}}",
+            'line 4: The key "a" is there twice.',
+        ),
+    ],
+)
+def test_yaml_is_refused_by_its_line_and_nothing_is_stored(
+    api: Api, text: str, message: str
+) -> None:
+    (fault,) = api("POST", PATH, {"specRaw": text}, 422)["detail"]
+
+    assert fault["loc"] == ["body", "specRaw"]
+    assert fault["msg"] == f"Not YAML that JSON could say, {message}"
     assert (stored(), audited()) == ({}, [])
 
 

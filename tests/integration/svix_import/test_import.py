@@ -118,6 +118,20 @@ def test_ids_of_our_form_are_kept(svix: FakeSvix, organization: Organization) ->
     assert ids.to_text(ids.ENDPOINT, the_endpoint().id) == sink
 
 
+def test_another_installation_of_ours_tells_which_types_are_validated(
+    svix: FakeSvix, organization: Organization
+) -> None:
+    svix.event_types[0]["validatePayloads"] = True
+    run(svix, organization)
+    del svix.event_types[0]["validatePayloads"]
+
+    _, lines = run(svix, organization)
+
+    assert lines == []
+    shown = dict(EventType.objects.values_list("name", "validates_payloads"))
+    assert shown == {"a.paid": True, "a.old": False}
+
+
 def test_a_second_run_changes_nothing(svix: FakeSvix, organization: Organization) -> None:
     first, _ = run(svix, organization)
     entries, version = AuditEntry.objects.count(), the_endpoint().version
