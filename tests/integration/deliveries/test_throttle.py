@@ -84,7 +84,8 @@ def test_the_first_claim_of_a_rate_makes_a_full_bucket() -> None:
     assert (first.deliveries, first.throttled) == ([], 0.0)
     assert (len(second.deliveries), second.throttled) == (1, None)
     assert third.deliveries == []
-    assert third.throttled == pytest.approx(0.85, abs=0.3)
+    assert third.throttled is not None
+    assert 0 < third.throttled <= 0.85
     assert Throttle.objects.get().key == endpoint.id
     left = OpenDelivery.objects.filter(status=DeliveryStatus.PENDING)
     assert (left.count(), set(left.values_list("attempts", "charged"))) == (49, {(0, 0)})
@@ -192,27 +193,27 @@ def test_the_smaller_of_both_rates_counts() -> None:
 def test_an_endpoint_takes_nothing_where_its_tenant_may_not() -> None:
     tenant = rows.tenant(throttle_rate=1)
     endpoint = backlog(tenant, 9, throttle_rate=100)
-    filled(tenant.id, 0.5)
+    filled(tenant.id, -30)
     filled(endpoint.id, 60)
     before = Throttle.objects.get(key=endpoint.id).empty_at
 
     found = claim_once()
 
     assert found.deliveries == []
-    assert found.throttled == pytest.approx(0.5, abs=0.2)
+    assert found.throttled == pytest.approx(31, abs=5)
     assert Throttle.objects.get(key=endpoint.id).empty_at == before
 
 
 def test_a_throttled_lane_takes_no_share_of_the_others() -> None:
     tenant = rows.tenant()
     for _ in range(10):
-        filled(backlog(tenant, 5, throttle_rate=1).id, 0.1)
+        filled(backlog(tenant, 5, throttle_rate=1).id, -30)
     busy = backlog(tenant, 60)
 
     found = claim_once(slots=40)
 
     assert Counter(delivery.endpoint_id for delivery in found.deliveries) == {busy.id: 40}
-    assert found.throttled == pytest.approx(0.9, abs=0.2)
+    assert found.throttled == pytest.approx(31, abs=10)
 
 
 def test_slots_that_a_throttled_lane_leaves_go_to_the_others() -> None:
@@ -273,7 +274,8 @@ def test_racing_claims_take_no_more_than_there_is() -> None:
     lasted = (datetime.now(UTC) - began).total_seconds()
 
     assert 0 < taken[own.id] <= 7 + 40 * lasted
-    assert 16 <= taken[own.id] + taken[other.id] <= 16 + 100 * lasted
+    # The first claim offers each lane half of the tenant's sixteen, of which one has seven.
+    assert 15 <= taken[own.id] + taken[other.id] <= 16 + 100 * lasted
 
 
 def test_a_loop_keeps_the_rate_and_loses_nothing_while_others_flow() -> None:
