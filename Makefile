@@ -28,7 +28,7 @@ demo: install-demo ## Watch one event being signed, refused, retried and deliver
 	@$(TIED) -m dev.demo
 
 test: install ## Run the test suite on embedded stores (ARGS="-k name")
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m dev.suite $(ARGS)
 
 lint: install ## Check style and formatting
 	@$(RUN) -m ruff check .
