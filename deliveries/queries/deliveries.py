@@ -15,6 +15,7 @@ from deliveries.queries.events import EventFilter, of_wanted
 from deliveries.queries.paging import (
     Page,
     Window,
+    cut,
     first_of_instant,
     in_looks,
     last_of_instant,
@@ -22,6 +23,10 @@ from deliveries.queries.paging import (
 
 #: What svix' lists show: an attempt has ended, or there will be none.
 TOLD_OF = Q(last_status_code__isnull=False) | Q(status=DeliveryStatus.CANCELLED)
+
+
+#: Statuses whose rows have an index of their own.
+INDEXED = {DeliveryStatus.CANCELLED, DeliveryStatus.DEAD, DeliveryStatus.PARKED}
 
 
 def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
@@ -62,11 +67,13 @@ def attempted_of_endpoint(
     those of one millisecond, whose own ids are in no order.
     """
     rows = Delivery.objects.filter(tenant_id=tenant_id, endpoint_id=endpoint_id)
-    if statuses is not None:
-        rows = _of_indexed(rows, frozenset(statuses))
     attempted = rows.filter(TOLD_OF)
     if statuses is not None:
-        attempted = attempted.filter(status__in=statuses)
+        rows = _of_indexed(rows, frozenset(statuses))
+        attempted = rows.filter(TOLD_OF, status__in=statuses)
+        if not wanted and not frozenset(statuses) - INDEXED:
+            # The index has no other rows, so there is nothing to look through.
+            return cut(_read(attempted, span, limit + 1), span, limit=limit)
     attempted = of_wanted(attempted, wanted)
     return in_looks(
         span,
