@@ -130,6 +130,8 @@ class Recorder:
             if isinstance(error, psycopg.errors.QueryCanceled) and self._may_wait(batch[0]):
                 self._outcomes.append(batch[0])
                 return
+        for outcome in batch:
+            self._cancelled.pop(outcome.delivery.id, None)
         # Its lease ends, the sweep writes worker_lost, and the third time it is poison.
         log.error(
             "outcome_not_recorded delivery=%s error=%s outcomes=%d",

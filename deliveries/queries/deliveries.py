@@ -25,10 +25,6 @@ from deliveries.queries.paging import (
 TOLD_OF = Q(last_status_code__isnull=False) | Q(status=DeliveryStatus.CANCELLED)
 
 
-#: Statuses whose rows have an index of their own.
-INDEXED = {DeliveryStatus.CANCELLED, DeliveryStatus.DEAD, DeliveryStatus.PARKED}
-
-
 def delivery_id(event_id: UUID, endpoint_id: UUID) -> UUID:
     """Return the id of the delivery of an event to an endpoint, whether there is one or not."""
     with connection.cursor() as cursor:
@@ -66,14 +62,17 @@ def attempted_of_endpoint(
     The window is one of event ids. Deliveries to one endpoint are sorted by event id, also
     those of one millisecond, whose own ids are in no order.
     """
+    if statuses is not None and not statuses:
+        return Page([], done=True)
     rows = Delivery.objects.filter(tenant_id=tenant_id, endpoint_id=endpoint_id)
+    indexed = _of_indexed(rows, frozenset(statuses or ()))
+    rows = rows if indexed is None else indexed
     attempted = rows.filter(TOLD_OF)
     if statuses is not None:
-        rows = _of_indexed(rows, frozenset(statuses))
-        attempted = rows.filter(TOLD_OF, status__in=statuses)
-        if not wanted and not frozenset(statuses) - INDEXED:
-            # The index has no other rows, so there is nothing to look through.
-            return cut(_read(attempted, span, limit + 1), span, limit=limit)
+        attempted = attempted.filter(status__in=statuses)
+    if indexed is not None and not wanted:
+        # The index has no other rows, so there is nothing to look through.
+        return cut(_read(attempted, span, limit + 1), span, limit=limit)
     attempted = of_wanted(attempted, wanted)
     return in_looks(
         span,
@@ -85,14 +84,16 @@ def attempted_of_endpoint(
 
 def _of_indexed(
     rows: QuerySet[Delivery], statuses: frozenset[DeliveryStatus]
-) -> QuerySet[Delivery]:
+) -> QuerySet[Delivery] | None:
     """Narrow rows to those of an index of their own, if there is one for these statuses."""
-    if statuses <= {DeliveryStatus.CANCELLED}:
+    if not statuses:
+        return None
+    if statuses == {DeliveryStatus.CANCELLED}:
         return rows.filter(status=DeliveryStatus.CANCELLED)
     if statuses <= {DeliveryStatus.DEAD, DeliveryStatus.PARKED}:
         # Neither has been attempted without an error.
         return rows.filter(status__in=sorted(statuses), last_error__isnull=False)
-    return rows
+    return None
 
 
 def _edge(rows: QuerySet[Delivery], span: Window, size: int) -> UUID | None:

@@ -53,7 +53,8 @@ def bring(tenant: Tenant, snapshot: Snapshot, types: Set[str], report: Report) -
     """Create or update it; raises what the API's own rules refuse. The caller has a transaction."""
     values = _values(tenant, snapshot.row, types)
     wanted_id = _place(tenant, snapshot.row)
-    found = _found(tenant, wanted_id, values.get("uid"))
+    own = Endpoint.objects.filter(tenant=tenant)
+    found = placing.found(own, wanted_id, values.get("uid"), "endpoint")
     if found is None:
         endpoint, lacks = _create(tenant, wanted_id, values, snapshot)
         done = Done.CREATED
@@ -146,14 +147,3 @@ def _place(tenant: Tenant, row: Row) -> UUID:
     if own is None or Endpoint.objects.filter(id=own).exclude(tenant=tenant).exists():
         return placing.computed(row["id"], row.get("createdAt"), tenant.id)
     return own
-
-
-def _found(tenant: Tenant, wanted_id: UUID, uid: str | None) -> Endpoint | None:
-    rows = Endpoint.objects.filter(tenant=tenant)
-    by_id = rows.filter(id=wanted_id).first()
-    by_uid = rows.filter(uid=uid).first() if uid else None
-    if by_id is not None and by_id.deleted_at is not None:
-        raise NotBroughtError("it was deleted here after it had been brought")
-    if by_id and by_uid and by_id != by_uid:
-        raise NotBroughtError(f"another endpoint here has the uid {uid}")
-    return by_id or by_uid

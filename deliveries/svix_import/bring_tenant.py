@@ -16,7 +16,8 @@ from webhooks_platform.lib import ids
 def bring(organization: Organization, row: Row, report: Report) -> tuple[Tenant, Done]:
     """Create or update it; raises what the API's own rules refuse."""
     wanted_id, values = _place(organization, row), _values(row)
-    found = _found(organization, wanted_id, values.get("uid"))
+    own = Tenant.objects.filter(organization=organization)
+    found = placing.found(own, wanted_id, values.get("uid"), "application")
     if found is None:
         tenant = tenants.create(organization.id, values, actor=ACTOR, known_id=wanted_id)
         done = Done.CREATED
@@ -47,14 +48,3 @@ def _values(row: Row) -> TenantValues:
     body.is_valid(raise_exception=True)
     values: TenantValues = body.validated_data
     return values
-
-
-def _found(organization: Organization, wanted_id: UUID, uid: str | None) -> Tenant | None:
-    rows = Tenant.objects.filter(organization=organization)
-    by_id = rows.filter(id=wanted_id).first()
-    by_uid = rows.filter(uid=uid).first() if uid else None
-    if by_id is not None and by_id.deleted_at is not None:
-        raise NotBroughtError("it was deleted here after it had been brought")
-    if by_id and by_uid and by_id != by_uid:
-        raise NotBroughtError(f"another application here has the uid {uid}")
-    return by_id or by_uid

@@ -14,7 +14,7 @@ _SLOWEST_PAGE = 50.0
 _TIMES = 5
 _MIDDLE = "SELECT id FROM event ORDER BY id OFFSET (SELECT count(*) / 2 FROM event) LIMIT 1"
 # Filters that most rows pass, and filters that none does.
-_EVENTS = ("", "event_types=drill.event", "event_types=none", "channel=none")
+_EVENTS = ("", "event_types=drill.event", "event_types=none", "channel=none", "tag=none")
 _ATTEMPTS = (
     *_EVENTS, "status=0", "status=2", "status_code_class=200", "status_code_class=500",
     "with_content=false",

@@ -1,8 +1,5 @@
 """The official svix SDK configures tenants, endpoints and event types, unmodified."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from svix.api import (
     ApplicationIn,
@@ -24,26 +21,13 @@ from svix.api import (
     OperationalWebhookEndpointUpsertIn,
     Ordering,
     Svix,
-    SvixOptions,
 )
 from svix.exceptions import HttpError, HTTPValidationError
 
-from endpoints import api_keys
 from endpoints.models import SigningSecret
 from tests import rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def svix(live_server: Any) -> Iterator[Svix]:
-    _, key = api_keys.create(
-        organization=rows.organization(), name="sdk", scopes=["publish", "manage"]
-    )
-    svix = Svix(key, SvixOptions(server_url=live_server.url))
-    yield svix
-    # The SDK has no way to close its connections.
-    svix._httpx_client.close()
 
 
 def test_applications(svix: Svix) -> None:

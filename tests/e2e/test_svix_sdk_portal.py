@@ -1,7 +1,6 @@
 """The official svix SDK gives access to the app portal and asks for statistics, unmodified."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,22 +17,9 @@ from svix.exceptions import HttpError
 from svix.models import AppPortalCapability
 
 from deliveries import usage
-from endpoints import api_keys
-from tests import rows
 from webhooks_platform.lib.database import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def svix(live_server: Any) -> Iterator[Svix]:
-    _, key = api_keys.create(
-        organization=rows.organization(), name="sdk", scopes=["publish", "manage"]
-    )
-    with_key = Svix(key, SvixOptions(server_url=live_server.url))
-    yield with_key
-    # The SDK has no way to close its connections.
-    with_key._httpx_client.close()
 
 
 def refused(svix: Svix) -> tuple[int, str]:

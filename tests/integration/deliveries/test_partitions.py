@@ -47,6 +47,8 @@ def test_a_migrated_database_has_today_and_seven_days_without_a_gap(table: str) 
 
 
 def test_ensuring_again_makes_nothing() -> None:
+    # The session may have begun on the day before.
+    retention.ensure_partitions()
     assert retention.ensure_partitions() == []
 
 

@@ -93,6 +93,15 @@ def test_attempted_messages_are_found(
     assert names(pages) == [str(event) for event in rare]
 
 
+@pytest.mark.parametrize("status", [1, 2, 4])
+def test_statuses_that_an_index_tells_are_not_looked_for(
+    api: Api, rare: list[Event], endpoint: Endpoint, status: int
+) -> None:
+    page = api("GET", f"/app/alice/endpoint/{endpoint.uid}/msg?status={status}&limit=1", status=200)
+
+    assert page == {"data": [], "iterator": None, "done": True}
+
+
 def test_without_hurry_one_page_has_them_all(
     api: Api, rare: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
