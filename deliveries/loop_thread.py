@@ -5,7 +5,6 @@ is shared with its children, since its own SIGTERM handler runs only in the pare
 """
 
 import asyncio
-import gc
 import logging
 import multiprocessing
 import threading
@@ -22,6 +21,7 @@ from deliveries.wake import Waker
 from endpoints import guard, lifecycle
 from endpoints.audit import Actor
 from endpoints.models import Endpoint
+from webhooks_platform.lib import garbage
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,6 @@ STOP_POLL = 0.1
 START_SECONDS = 10.0
 RESTART = 1.0
 
-#: New containers before the collector looks at them. With Python's 700 it took a fifth of a busy
-#: loop's time, over what the attempts in flight hold and nobody has dropped.
-COLLECT_AFTER = 20_000
 
 #: Made before the fork, so that it is the same in the parent and in every child.
 stop_event = multiprocessing.Event()
@@ -111,16 +108,10 @@ _of_this_process: LoopThread | None = None
 def start() -> LoopThread:
     """Start this process's loop; called once, after the fork."""
     global _of_this_process  # noqa: PLW0603 - one loop a process is the point
-    _collect_less()
+    garbage.collect_less()
     _of_this_process = LoopThread()
     _of_this_process.start()
     return _of_this_process
-
-
-def _collect_less() -> None:
-    """Leave what was imported out of collections, and have fewer of them."""
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
 
 def stop(*, seconds: float) -> None:

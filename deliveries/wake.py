@@ -10,16 +10,15 @@ import asyncio
 import functools
 import logging
 import time
-from typing import cast
 
 import redis
-import redis.asyncio
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from deliveries.tokens import Tokens
 from webhooks_platform.lib import metrics
 
 log = logging.getLogger(__name__)
@@ -71,9 +70,7 @@ class Waker:
     """Hints from and for an event loop; connections are made when first used."""
 
     def __init__(self) -> None:
-        self._pushes = _redis(TIMEOUT)
-        # A pop blocks at the server for as long as the caller says, and TIMEOUT on top.
-        self._pops = _redis(1.0 + TIMEOUT)
+        self._tokens = Tokens(settings.REDIS_URL, KEY, most=TOKENS, timeout=TIMEOUT)
         self.pace = Pace()
         self._pending: asyncio.Task[None] | None = None
 
@@ -84,20 +81,13 @@ class Waker:
 
     async def _hint(self) -> None:
         try:
-            messages = await self._push()
+            messages = await self._tokens.push(DUE, queue=settings.CELERY_TASK_DEFAULT_QUEUE)
             if messages < MESSAGES and self.pace.take_message():
                 await asyncio.to_thread(_send_message)
         except Exception as error:
             self.pace.failed(error)
         finally:
             self._pending = None
-
-    async def _push(self) -> int:
-        async with self._pushes.pipeline(transaction=False) as pipeline:
-            pipeline.lpush(KEY, DUE)
-            pipeline.ltrim(KEY, 0, TOKENS - 1)
-            pipeline.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
-            return int((await pipeline.execute())[-1])
 
     @property
     def hears(self) -> bool:
@@ -110,26 +100,15 @@ class Waker:
             await asyncio.sleep(seconds)
             return None
         try:
-            popped = await self._pops.brpop([KEY], timeout=seconds)
+            return await self._tokens.pop(seconds)
         except (redis.RedisError, OSError) as error:
             self.pace.failed(error)
             return None
-        return cast(bytes, popped[1]) if popped else None
 
     async def aclose(self) -> None:
         if self._pending is not None:
             await asyncio.wait([self._pending], timeout=2 * TIMEOUT)
-        for client in (self._pushes, self._pops):
-            await client.aclose()
-
-
-def _redis(socket_timeout: float) -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=socket_timeout,
-        socket_connect_timeout=TIMEOUT,
-        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-    )
+        await self._tokens.aclose()
 
 
 @functools.cache

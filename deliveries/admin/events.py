@@ -44,7 +44,7 @@ class EventAdmin(HistoryAdmin):
     list_filter = [SinceFilter, EventTypeFilter]
     fields = readonly_fields = (
         "wire_id", "tenant", "event_type", "uid", "channels", "published_at", "correlation_id",
-        "request_id", "traceparent", "deliver_at", "tags", "payload_expires_at", "payload_size",
+        "request_name", "traceparent", "deliver_at", "tags", "payload_expires_at", "payload_size",
         "deliveries",
     )  # fmt: skip
 
@@ -60,6 +60,10 @@ class EventAdmin(HistoryAdmin):
     @admin.display(description="published at")
     def published_at(self, event: Event) -> str | None:
         return moment(ids.timestamp(event.id))
+
+    @admin.display(description="request id")
+    def request_name(self, event: Event) -> str:
+        return event.request
 
     @admin.display(description="payload")
     def payload_size(self, event: Event) -> str:

@@ -13,13 +13,13 @@ from deliveries.api.catalogue_check import faults
 from deliveries.api.door import Door
 from deliveries.api.message_out import render
 from deliveries.api.publish_door import REFUSALS
-from deliveries.api.publish_headers import PublishHeaders
 from deliveries.api.publish_request import (
     NO_APPLICATION,
     idempotency_of,
     make_publication,
     wants_content,
 )
+from deliveries.api.submission import Submission
 from deliveries.publish import (
     Accepted,
     BatchPublisher,
@@ -30,10 +30,9 @@ from deliveries.publish import (
     Refused,
 )
 from endpoints.catalogues import Catalogue
-from endpoints.principals import Principal
 from webhooks_platform.api import errors
-from webhooks_platform.api.asgi_exchange import Scope
 from webhooks_platform.api.rendering import to_json
+from webhooks_platform.lib import ids
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 MAX_BODY = 8 * 1_048_576
@@ -50,22 +49,19 @@ class BatchDoor(Door):
     def limit(self) -> int:
         return MAX_BODY
 
-    async def accept(
-        self, scope: Scope, headers: PublishHeaders, principal: Principal, app: str, body: bytes
-    ) -> bytes:
-        query: bytes = scope["query_string"]
-        with_content = wants_content(query)
-        key_id, fingerprint = idempotency_of(
-            headers.idempotency_key, principal, scope["path"], query, body
-        )
+    async def accept(self, submission: Submission) -> bytes:
+        with_content = wants_content(submission.query)
+        key_id, fingerprint = idempotency_of(submission)
         # In a thread, since megabytes take long; others publish meanwhile.
         largest: int = settings.ENVIRONMENT.WEBHOOKS_MAX_BODY
-        batch = await asyncio.to_thread(parse_batch, body, largest=largest)
+        batch = await asyncio.to_thread(parse_batch, submission.body, largest=largest)
+        named = submission.headers._replace(request_id=submission.request_id)
+        member = submission._replace(headers=named)
         publications = {
-            index: make_publication(principal, app, message, headers)
+            index: make_publication(member, message, ids.new())
             for index, message in batch.messages.items()
         }
-        catalogue = await self.catalogue_of(principal)
+        catalogue = await self.catalogue_of(submission.principal)
         await asyncio.to_thread(_check, catalogue, batch, publications)
 
         def shown(outcomes: Mapping[UUID, Outcome]) -> bytes:

@@ -4,10 +4,12 @@ They use the same parser, keys, scopes and errors as the views that Django serve
 """
 
 from abc import ABC, abstractmethod
+from uuid import UUID
 
 import psycopg
 
 from deliveries.api.publish_headers import PublishHeaders, read_headers
+from deliveries.api.submission import Submission
 from deliveries.publish import (
     Accepted,
     OverloadedError,
@@ -36,6 +38,7 @@ from webhooks_platform.api.exceptions import log_unexpected
 from webhooks_platform.api.hosts import check_host
 from webhooks_platform.api.parsing import check_content_type
 from webhooks_platform.api.request_ids import HEADER as REQUEST_ID
+from webhooks_platform.lib import ids
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 ACCEPTED = 202
@@ -52,26 +55,26 @@ class Door(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
         """Answer one request; `app` is the tenant's id or uid in the path."""
         headers = read_headers(scope["headers"])
-        own = {REQUEST_ID: headers.request_id}
         try:
             body = await read_body(receive, self.limit())
             principal = await self._admit(headers)
-            accepted = await self.accept(scope, headers, principal, app, body)
+            submission = Submission(
+                scope["path"], scope["query_string"], headers, principal, app, body, ids.new()
+            )
+            accepted = await self.accept(submission)
         except DisconnectedError:
-            await answer_error(send, errors.incomplete(), own)
+            await answer_error(send, errors.incomplete(), _named(headers, ids.new()))
         except Exception as error:
-            await answer_error(send, _told(error), own)
+            await answer_error(send, _told(error), _named(headers, ids.new()))
         else:
-            await answer(send, ACCEPTED, accepted, own)
+            await answer(send, ACCEPTED, accepted, _named(headers, submission.own))
 
     @abstractmethod
     def limit(self) -> int:
         """Return how many bytes a body may have."""
 
     @abstractmethod
-    async def accept(
-        self, scope: Scope, headers: PublishHeaders, principal: Principal, app: str, body: bytes
-    ) -> bytes:
+    async def accept(self, submission: Submission) -> bytes:
         """Store what is published and return the answer's body; raise ApiError, PublishError."""
 
     async def _admit(self, headers: PublishHeaders) -> Principal:
@@ -106,6 +109,10 @@ class Door(ABC):
             return await bearer.authenticate_async(token, await self._keys.get())
         except psycopg.OperationalError:
             raise errors.unavailable() from None
+
+
+def _named(headers: PublishHeaders, own: UUID) -> dict[str, str]:
+    return {REQUEST_ID: headers.request_id or own.hex}
 
 
 def _told(error: Exception) -> ApiError:

@@ -12,17 +12,16 @@ from deliveries.api.door import Door
 from deliveries.api.message_in import MessageIn, parse_message
 from deliveries.api.message_out import render
 from deliveries.api.new_tenant import create_tenant
-from deliveries.api.publish_headers import PublishHeaders
 from deliveries.api.publish_request import (
     NO_APPLICATION,
     idempotency_of,
     make_publication,
     wants_content,
 )
+from deliveries.api.submission import Submission
 from deliveries.publish import Accepted, Outcome, Publication, Publisher, Refused
 from endpoints.principals import Principal
 from webhooks_platform.api import errors
-from webhooks_platform.api.asgi_exchange import Scope
 from webhooks_platform.api.errors import Fault
 from webhooks_platform.lib.reconnecting import Reconnecting
 
@@ -46,26 +45,23 @@ class PublishDoor(Door):
         limit: int = settings.ENVIRONMENT.WEBHOOKS_MAX_BODY
         return limit
 
-    async def accept(
-        self, scope: Scope, headers: PublishHeaders, principal: Principal, app: str, body: bytes
-    ) -> bytes:
-        query: bytes = scope["query_string"]
-        with_content = wants_content(query)
-        key_id, fingerprint = idempotency_of(
-            headers.idempotency_key, principal, scope["path"], query, body
-        )
+    async def accept(self, submission: Submission) -> bytes:
+        principal, body = submission.principal, submission.body
+        with_content = wants_content(submission.query)
+        key_id, fingerprint = idempotency_of(submission)
         if len(body) > LARGE_BYTES:
             message = await asyncio.to_thread(parse_message, body)
         else:
             message = parse_message(body)
         publication = make_publication(
-            principal, app, message, headers, key_id=key_id, fingerprint=fingerprint
+            submission, message, submission.own, key_id=key_id, fingerprint=fingerprint
         )
         outcome = await self._earlier(principal, publication, message)
         if outcome is None:
             outcome = await self._publisher.publish(publication)
         if outcome is Refused.NO_TENANT and message.application is not None:
-            await create_tenant(principal, app, message.application, headers.request_id)
+            asked = submission.request_id
+            await create_tenant(principal, submission.app, message.application, asked)
             outcome = await self._publisher.publish(publication)
         event = _accepted(outcome)
         return render(event, with_content=with_content, is_object=message.is_object)

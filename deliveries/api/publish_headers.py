@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from webhooks_platform.api.request_ids import choose
+from webhooks_platform.api.request_ids import given
 
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
@@ -16,7 +16,8 @@ class PublishHeaders(NamedTuple):
     content_type: str | None
     host: str | None
     idempotency_key: str | None
-    request_id: str
+    #: None unless the client sent one that may be taken over.
+    request_id: str | None
     #: Kept with the event, as is the W3C trace context; what is malformed is left out.
     correlation_id: str | None
     traceparent: str | None
@@ -35,7 +36,7 @@ def read_headers(raw: list[tuple[bytes, bytes]]) -> PublishHeaders:
         content_type=text(b"content-type"),
         host=text(b"host"),
         idempotency_key=text(b"idempotency-key"),
-        request_id=choose(text(b"x-request-id")),
+        request_id=given(text(b"x-request-id")),
         correlation_id=_matching(
             _CORRELATION, text(b"webhook-correlation-id") or text(b"x-correlation-id")
         ),

@@ -8,10 +8,9 @@ from django.conf import settings
 
 from deliveries import message_headers
 from deliveries.api.message_in import MessageIn
-from deliveries.api.publish_headers import PublishHeaders
+from deliveries.api.submission import Submission
 from deliveries.publish import SEPARATOR, Publication
 from endpoints.api.idempotency import hash_key
-from endpoints.principals import Principal
 from webhooks_platform.api.errors import FieldError, not_found
 from webhooks_platform.lib import idempotency, ids
 
@@ -19,17 +18,16 @@ NO_APPLICATION = "Application not found"
 
 
 def make_publication(
-    principal: Principal,
-    app: str,
+    submission: Submission,
     message: MessageIn,
-    headers: PublishHeaders,
+    event_id: UUID,
     *,
     key_id: UUID | None = None,
     fingerprint: UUID | None = None,
 ) -> Publication:
-    """Return the publication under a new event id; raise 404 if `app` can name no tenant."""
-    event_id = ids.new()
-    tenant_id, tenant_uid = _tenant(app)
+    """Return the publication; raise 404 if the path can name no tenant."""
+    principal, headers = submission.principal, submission.headers
+    tenant_id, tenant_uid = _tenant(submission.app)
     return Publication(
         event_id=event_id,
         organization_id=principal.organization_id,
@@ -52,13 +50,13 @@ def make_publication(
     )
 
 
-def idempotency_of(
-    key: str | None, principal: Principal, route: str, query: bytes, body: bytes
-) -> tuple[UUID | None, UUID | None]:
+def idempotency_of(submission: Submission) -> tuple[UUID | None, UUID | None]:
     """Return the hashes of a request's idempotency key and of the request; raise the 422."""
+    key = submission.headers.idempotency_key
     if key is None:
         return None, None
-    return hash_key(key, principal, route), idempotency.fingerprint(body, query)
+    fingerprint = idempotency.fingerprint(submission.body, submission.query)
+    return hash_key(key, submission.principal, submission.route), fingerprint
 
 
 def wants_content(query: bytes) -> bool:

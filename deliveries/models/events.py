@@ -28,6 +28,7 @@ class Event(models.Model):
     #: Headers of its requests, sealed (message_headers.py); emptied with the payload.
     headers = models.BinaryField(null=True)
     correlation_id = models.CharField(max_length=256, null=True)
+    #: Null if the publisher sent none; see `request`.
     request_id = models.CharField(max_length=256, null=True)
     #: W3C Trace Context of the publish.
     traceparent = models.CharField(max_length=128, null=True)
@@ -50,6 +51,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return ids.to_text(ids.EVENT, self.id)
+
+    @property
+    def request(self) -> str:
+        """The id of the request that published it: its own in hexadecimal, if none was sent."""
+        return self.request_id or self.id.hex
 
 
 class EventUid(models.Model):

@@ -1,12 +1,13 @@
 """Gathers concurrent publishes, so that they share statements and commits.
 
-While one statement runs, those that arrive wait and make up the next: alone, a publish waits for
-nobody; under load, a commit serves dozens.
+Alone, a publish waits for nobody. When many come, they wait while a statement runs and a moment
+more, and make up the next: a statement for 20 costs little more than one for 5.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 
 import structlog
 
@@ -29,6 +30,11 @@ WAITING_ROWS = 4096
 WAITING_BYTES = 64 * 1_048_576
 #: Statements under way at once.
 COMMITTERS = 2
+#: Rows of the last statement from which on publishes gather: seconds that they wait for the
+#: statement under way, which then is slow and gets company, and for each other.
+GATHER_FROM = 4
+SLOW = 0.005
+GATHER = 0.001
 #: Tries of a publication whose winning rival vanished.
 TRIES = 3
 
@@ -51,6 +57,11 @@ class Publisher:
         self._arrived = asyncio.Event()
         self._under_way: dict[Hashable, tuple[Publication, asyncio.Future[Outcome]]] = {}
         self._closing = False
+        #: Who holds it gathers the next statement.
+        self._turn = asyncio.Lock()
+        self._under_statement = 0
+        self._ended = asyncio.Event()
+        self._rows = 0
         self.statements = 0
 
     def open(self) -> None:
@@ -102,16 +113,37 @@ class Publisher:
     async def _run(self, committer: Committer) -> None:
         """Commit batch after batch, until closed and nothing waits."""
         try:
-            while True:
-                await self._arrived.wait()
-                if batch := self._take():
-                    await self._commit_or_fail(committer, batch)
-                elif self._closing:
-                    return
-                else:
-                    self._arrived.clear()
+            while batch := await self._next():
+                self._under_statement += 1
+                await self._commit_or_fail(committer, batch)
+                self._under_statement -= 1
+                self._ended.set()
         finally:
             await committer.close()
+
+    async def _next(self) -> list[_Waiting]:
+        """Return what makes up the next statement; nothing, once closed and nothing waits."""
+        async with self._turn:
+            while True:
+                await self._arrived.wait()
+                await self._gather()
+                batch = self._take()
+                if not self._waiting and not self._closing:
+                    self._arrived.clear()
+                if batch or self._closing:
+                    self._rows = len(batch)
+                    return batch
+
+    async def _gather(self) -> None:
+        """Let more publishes come, if many do."""
+        if self._rows < GATHER_FROM or self._closing:
+            return
+        self._ended.clear()
+        if self._under_statement:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SLOW):
+                    await self._ended.wait()
+        await asyncio.sleep(GATHER)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

@@ -14,11 +14,14 @@ HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._~:+=/@-]{1,64}")
 
 
-def choose(given: str | None) -> str:
+def given(text: str | None) -> str | None:
+    """Return the request id that the client sent, if it may be taken over."""
+    return text if text is not None and _SANE.fullmatch(text) else None
+
+
+def choose(text: str | None) -> str:
     """Return the request id that the client sent, or a new one."""
-    if given is not None and _SANE.fullmatch(given):
-        return given
-    return ids.new().hex
+    return given(text) or ids.new().hex
 
 
 class RequestIdMiddleware:

@@ -73,6 +73,14 @@ def test_keeps_what_the_headers_tell_of_the_request(client: Client, tenant: Tena
     )
 
 
+def test_a_request_without_an_id_is_named_as_its_event(client: Client, tenant: Tenant) -> None:
+    answer = client.publish(str(tenant.uid))
+
+    (event,) = events_of(tenant)
+    assert answer.headers["x-request-id"] == event.id.hex == event.request
+    assert event.request_id is None
+
+
 @pytest.mark.parametrize(
     ("values", "channels", "status"),
     [

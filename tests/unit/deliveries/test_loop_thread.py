@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from deliveries import loop_thread
+from webhooks_platform.lib import garbage
 
 
 @pytest.fixture
@@ -26,4 +27,4 @@ def test_a_worker_leaves_what_was_imported_out_of_collections_and_has_fewer() ->
     loop_thread.start()
 
     assert gc.get_freeze_count() > 10_000
-    assert gc.get_threshold()[0] == loop_thread.COLLECT_AFTER == 20_000
+    assert gc.get_threshold()[0] == garbage.COLLECT_AFTER == 20_000

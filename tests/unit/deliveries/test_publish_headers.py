@@ -41,5 +41,5 @@ def test_prefers_the_own_correlation_header() -> None:
 
 def test_takes_over_a_sane_request_id_only() -> None:
     assert read_headers([(b"x-request-id", b"r-1")]).request_id == "r-1"
-    assert len(read_headers([(b"x-request-id", b'x"\n{')]).request_id) == 32
-    assert len(read_headers([]).request_id) == 32
+    assert read_headers([(b"x-request-id", b'x"\n{')]).request_id is None
+    assert read_headers([]).request_id is None

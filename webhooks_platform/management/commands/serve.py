@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
+from webhooks_platform.lib.garbage import collect_less
 from webhooks_platform.lib.parent_death import die_with_parent
 
 #: Connections that wait to be taken, and those worked on at once in each process.
@@ -51,4 +52,5 @@ def load() -> Callable[..., Any]:
         die_with_parent(parent.pid)
     from webhooks_platform.asgi import application  # noqa: PLC0415 - one for each worker.
 
+    collect_less()
     return application
