@@ -140,6 +140,7 @@ def loop_settings() -> LoopSettings:
     environment = settings.ENVIRONMENT
     return LoopSettings(
         in_flight=environment.WEBHOOKS_IN_FLIGHT,
+        endpoint_in_flight=environment.WEBHOOKS_ENDPOINT_IN_FLIGHT,
         send_timeout=environment.WEBHOOKS_SEND_TIMEOUT,
         disable_after=environment.WEBHOOKS_DISABLE_AFTER,
     )

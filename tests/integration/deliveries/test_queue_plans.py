@@ -16,6 +16,7 @@ from deliveries.claim_statement import CLAIM, CLAIM_LIMITED
 from deliveries.outcome import Closed, LeasedDelivery
 from deliveries.record import RECORD, RECORD_AND_REPORT, _columns
 from deliveries.reopening import REOPEN, reopening
+from deliveries.rooms import Rooms
 from deliveries.sweep import ABANDONED, ENDED
 from tests import rows
 from tests.integration.deliveries.leasing import dead, delivered, with_connection
@@ -23,7 +24,7 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import PLANNED_ONCE, Connection, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = ("open_delivery", "dead_letter", "throttle")
+TABLES = ("open_delivery", "dead_letter", "throttle", "endpoint_health")
 Values = dict[str, Any] | Sequence[Any]
 
 
@@ -45,7 +46,8 @@ def report_values() -> Values:
 
 
 def claim_values() -> Values:
-    return {"slots": 256, "seconds": 20.0, "lease": ids.new(), "at_once": ids.EPOCH}
+    lease = {"seconds": 20.0, "lease": ids.new(), "at_once": ids.EPOCH, "probe": 75.0}
+    return Rooms(256).parameters() | lease
 
 
 def reopen_values() -> Values:
