@@ -216,9 +216,7 @@ class Slots:
         return lane
 
     def _forget_one(self) -> None:
-        oldest, lane = next(iter(self._known.items()))
-        if lane.held:
-            self._known.move_to_end(oldest)
-        else:
-            del self._known[oldest]
-            self._noted.pop(oldest, None)
+        key = next((key for key, lane in self._known.items() if not lane.held), None)
+        if key is not None:
+            del self._known[key]
+            self._noted.pop(key, None)

@@ -63,6 +63,7 @@ class Environment(BaseSettings):
     WEBHOOKS_UNKNOWN_EVENT_TYPES: Literal["accept", "refuse"] = "accept"
 
     WEBHOOKS_ALLOWED_NETWORKS: Texts = []
+    WEBHOOKS_NAMESERVERS: Texts = []
     WEBHOOKS_HTTPS_ONLY: bool = False
     WEBHOOKS_ALLOWED_HOSTS: Texts = []
     WEBHOOKS_PUBLIC_URL: str = "http://127.0.0.1:8000"

@@ -1,6 +1,8 @@
-"""Drills about neighbours: do quick endpoints notice those that hang, drip or have much due?"""
+"""Drills about neighbours: do quick endpoints notice those that hang, drip or have much due?
 
-import asyncio
+Their name servers may be silent, too.
+"""
+
 import statistics
 import threading
 import time
@@ -12,20 +14,19 @@ from http import HTTPStatus
 
 import httpx
 
+from dev.drills.neighbours import FOUND, LOST, dripping, naming
 from dev.drills.receiver import Receiver, receiving
 from dev.drills.rig import PAYLOAD, Check, DrillError, Platform, Rig, wait_for
 
 _LOOPS = 2
 _SLOTS = 256 * _LOOPS
-#: Sends that one loop of 256 slots begins to an endpoint which has not answered; one may come on
-#: top before its first stalls are written, and one for each probe.
-_UNPROVEN = 32
-_PROBES = 4
+#: What one endpoint may have open in each loop before it has answered.
+_UNPROVEN = 128
 _HEALTHY = 50
 _PER_SECOND = 50.0
 _SECONDS, _SECONDS_SHORT = 30.0, 2.0
 _NEVER = 1e6
-_BATCH = 100
+_BATCH = 500
 _P50, _P99 = 1.5, 2.0
 _SETTINGS = {"WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.1/32"}
 
@@ -73,11 +74,11 @@ def _hanging(rig: Rig, endpoints: int, seconds: float, *, timed: bool) -> list[C
             silent.by_delivery.clear()
             silent.delay = _NEVER
 
-        checks = _beside(platform, seconds, _Stream(platform, stuck), timed=timed, turn=silence)
+        noise = _Stream(platform, stuck)
+        checks = _beside(platform, seconds, timed=timed, alone=noise, turn=silence, beside=noise)
         asked = Counter(path for _, path in silent.by_delivery.elements())
         most = max(asked.values(), default=0)
-        limit = _LOOPS * (_UNPROVEN + 1) + _PROBES
-        return [*checks, Check("most open to one", most, 0 < most <= limit)]
+        return [*checks, Check("most to one", most, 0 < most <= _LOOPS * _UNPROVEN)]
 
 
 def backlog(rig: Rig, due: int) -> list[Check]:
@@ -95,10 +96,14 @@ def _backlog(rig: Rig, due: int, seconds: float, *, timed: bool) -> list[Check]:
         slow = stack.enter_context(receiving())
         slow.delay = 0.3
         app = _tenants(platform, slow, 1, tenants=1)[0]
-        checks = _beside(platform, seconds, lambda: _publish_many(platform, app, due), timed=timed)
+
+        def fill() -> None:
+            _publish_many(platform, app, due)
+
+        checks = _beside(platform, seconds, timed=timed, turn=fill)
         left = due - slow.requests
         peak = Check("peak", slow.peak, 0 < slow.peak <= _SLOTS)
-        return [*checks, peak, Check("left", left, True)]
+        return [*checks, peak, Check("left", left, not timed or left > 0)]
 
 
 def drip(rig: Rig, endpoints: int) -> list[Check]:
@@ -111,49 +116,70 @@ def drip_short(rig: Rig, endpoints: int) -> list[Check]:
 
 
 def _drip(rig: Rig, endpoints: int, seconds: float, *, timed: bool) -> list[Check]:
-    with _running(rig) as platform, _dripping() as port:
+    with _running(rig) as platform, dripping() as port:
         wet = Receiver(port=port)
         apps = _tenants(platform, wet, endpoints, tenants=endpoints)
-        return _beside(platform, seconds, _Stream(platform, apps), timed=timed)
+        return _beside(platform, seconds, timed=timed, beside=_Stream(platform, apps))
+
+
+def dns(rig: Rig, endpoints: int) -> list[Check]:
+    """As many events go to endpoints whose name servers are silent as to quick ones with names."""
+    return _dns(rig, endpoints, _SECONDS, timed=True)
+
+
+def dns_short(rig: Rig, endpoints: int) -> list[Check]:
+    return _dns(rig, endpoints, _SECONDS_SHORT, timed=False)
+
+
+def _dns(rig: Rig, endpoints: int, seconds: float, *, timed: bool) -> list[Check]:
+    with naming() as names, _running(rig, WEBHOOKS_NAMESERVERS=names.address) as platform:
+        lost = _tenants(platform, platform.receiver, endpoints, tenants=endpoints, zone=LOST)
+        noise = _Stream(platform, lost)
+        checks = _beside(platform, seconds, timed=timed, beside=noise, zone=FOUND)
+        arrived = len(noise.sent.keys() & platform.receiver.arrived.keys())
+        return [
+            *checks,
+            Check("look-ups unanswered", names.unanswered, names.unanswered > 0),
+            Check("unresolved that arrived", arrived, arrived == 0),
+        ]
 
 
 @contextmanager
-def _running(rig: Rig) -> Iterator[Platform]:
-    with rig.platform(_SETTINGS, workers=1, worker_processes=_LOOPS, beats=0) as platform:
+def _running(rig: Rig, **settings: str) -> Iterator[Platform]:
+    own = {**_SETTINGS, **settings}
+    with rig.platform(own, workers=1, worker_processes=_LOOPS, beats=0) as platform:
         yield platform
 
 
 def _beside(
     platform: Platform,
     seconds: float,
-    noise: _Stream | Callable[[], None],
     *,
     timed: bool,
+    alone: _Stream | None = None,
     turn: Callable[[], None] | None = None,
+    beside: _Stream | None = None,
+    zone: str = "",
 ) -> list[Check]:
-    """Measure quick endpoints alone, then beside the noise.
-
-    With `turn`, which makes the noise's receivers bad, they are quick ones too until then.
-    """
-    apps = _tenants(platform, platform.receiver, _HEALTHY, tenants=_HEALTHY)
+    """Measure quick endpoints, with the stream `alone` if any; then after `turn`, with `beside`."""
+    apps = _tenants(platform, platform.receiver, _HEALTHY, tenants=_HEALTHY, zone=zone)
     _Stream(platform, apps).run(min(seconds, 5.0))  # Connections, plans, caches.
-    run = noise.run if isinstance(noise, _Stream) else lambda _: noise()
-    alone = _measured(platform, apps, seconds, run if turn else None)
+    quiet = _measured(platform, apps, seconds, alone)
     if turn:
         turn()
-    together = _measured(platform, apps, seconds, run)
+    noisy = _measured(platform, apps, seconds, beside)
     return [
-        Check("healthy events", len(together), len(together) == len(alone) > 0),
-        *_compared("p50", statistics.median(alone), statistics.median(together), _P50, timed),
-        *_compared("p99", _p99(alone), _p99(together), _P99, timed),
+        Check("healthy events", len(noisy), len(noisy) == len(quiet) > 0),
+        *_compared("p50", statistics.median(quiet), statistics.median(noisy), _P50, timed),
+        *_compared("p99", _p99(quiet), _p99(noisy), _P99, timed),
     ]
 
 
 def _measured(
-    platform: Platform, apps: list[str], seconds: float, noise: Callable[[float], None] | None
+    platform: Platform, apps: list[str], seconds: float, noise: _Stream | None
 ) -> list[float]:
     stream = _Stream(platform, apps)
-    thread = threading.Thread(target=noise, args=(seconds,)) if noise else None
+    thread = threading.Thread(target=noise.run, args=(seconds,)) if noise else None
     if thread:
         thread.start()
     stream.run(seconds)
@@ -174,15 +200,21 @@ def _p99(values: list[float]) -> float:
     return statistics.quantiles(values, n=100)[98]
 
 
-def _tenants(platform: Platform, to: Receiver, endpoints: int, *, tenants: int) -> list[str]:
-    """Make tenants that have so many endpoints together, each event going to all of its own."""
+def _tenants(
+    platform: Platform, to: Receiver, endpoints: int, *, tenants: int, zone: str = ""
+) -> list[str]:
+    """Make tenants that have so many endpoints together, each event going to all of its own.
+
+    With a zone, each endpoint has a name of its own in it.
+    """
     made = []
     with platform.client() as client:
         for number in range(tenants):
             app = _id(client.post("/api/v1/app", json={"name": f"t{number}"}))
             made.append(app)
             for share in range(number, endpoints, tenants):
-                url = f"http://127.0.0.1:{to.port}/{app}/{share}"
+                host = f"h{share}.{zone}" if zone else "127.0.0.1"
+                url = f"http://{host}:{to.port}/{app}/{share}"
                 _id(client.post(f"/api/v1/app/{app}/endpoint", json={"url": url}))
     return made
 
@@ -205,34 +237,3 @@ def _publish_many(platform: Platform, app: str, count: int) -> None:
     with platform.client() as client:
         for _ in range(0, count, _BATCH):
             client.post(f"/api/v1/app/{app}/msg/batch", json=messages).raise_for_status()
-
-
-class _Drip(asyncio.Protocol):
-    """Begins an answer and sends a byte of a header a second, for as long as it is listened to."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._write(b"HTTP/1.1 200 OK\r\nx: ")
-
-    def _write(self, data: bytes) -> None:
-        if isinstance(self._transport, asyncio.Transport) and not self._transport.is_closing():
-            self._transport.write(data)
-            asyncio.get_running_loop().call_later(1.0, self._write, b"x")
-
-
-@contextmanager
-def _dripping() -> Iterator[int]:
-    """Listen on a free port until the block ends; yield it."""
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(
-        loop.create_server(_Drip, "127.0.0.1", 0, backlog=1024, reuse_address=True)
-    )
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
