@@ -31,16 +31,6 @@ _OPEN = "e.deleted_at IS NULL AND e.disabled_at IS NULL AND t.deleted_at IS NULL
 _LANE = (
     "endpoint_id, tenant_id, version, tenant_version, first_due, closed, due_by, room, tenant_room"
 )
-# One look-up a lane, whatever the planner thinks: with statistics of empty tables it would pass
-# through each of them once for every lane.
-_LOOKED_UP = """
-    CROSS JOIN LATERAL (SELECT id, tenant_id, version, deleted_at, disabled_at, throttle_rate
-                        FROM endpoint WHERE id = lane.endpoint_id LIMIT 1) e
-    CROSS JOIN LATERAL (SELECT id, version, deleted_at, throttle_rate
-                        FROM tenant WHERE id = e.tenant_id LIMIT 1) t
-    LEFT JOIN LATERAL (SELECT paused_until, consecutive_stalls
-                       FROM endpoint_health WHERE endpoint_id = e.id LIMIT 1) h ON true
-"""
 # What one claim may take of an endpoint and of its tenant.
 _ROOMS = """
            coalesce((%(rooms)s::jsonb ->> e.id::text)::int, %(room)s::int) AS room,
@@ -235,7 +225,10 @@ waiting AS MATERIALIZED (
                 THEN %(at_once)s ELSE moment.now END AS due_by,
            {_ROOMS.strip()}
            {rates.limits}
-    FROM lane CROSS JOIN moment {_LOOKED_UP.strip()}
+    FROM lane CROSS JOIN moment
+    JOIN endpoint e ON e.id = lane.endpoint_id
+    JOIN tenant t ON t.id = e.tenant_id
+    LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
     WHERE lane.next_attempt_at <= moment.now
 ),
 {rates.buckets}ready AS MATERIALIZED ({rates.ready}),

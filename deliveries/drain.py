@@ -274,9 +274,10 @@ class DeliveryLoop:
         self._idle.clear()
 
     def _until_due(self) -> float:
-        if self._free() <= 0 or self._slots.strained:
+        if self._free() <= 0:
             return FULL
-        return self._due_times.until_next(looked_at=self._looked_at, most=LOOK)
+        most = FULL if self._slots.strained else LOOK
+        return self._due_times.until_next(looked_at=self._looked_at, most=most)
 
     async def _take_up(self, connection: Connection) -> bool:
         taken = await take_up(connection)

@@ -91,6 +91,37 @@ def test_rows_are_looked_up_by_index(
     assert [scan for scan in scans if scan["Relation Name"] in TABLES] == []
 
 
+@pytest.mark.parametrize(
+    "statement", [pytest.param(CLAIM, id="claim"), pytest.param(CLAIM_LIMITED, id="claim, limited")]
+)
+def test_a_claim_does_not_sort_the_queue_to_find_the_next_lane(statement: str) -> None:
+    """Rows that statistics do not know of made it fetch all of them once a lane."""
+    tenant = rows.tenant()
+    rows.open_delivery(rows.event(tenant), rows.endpoint(tenant))
+    with connection.cursor() as cursor:
+        cursor.execute(MANY)
+
+    plan = generic_plan(statement, claim_values())
+
+    (lanes,) = [part for part in plan["Plans"] if part.get("Subplan Name") == "CTE lane"]
+    kinds = {node["Node Type"] for node in nodes(lanes)}
+    assert kinds >= {"Recursive Union", "Index Scan"}
+    assert kinds & {"Sort", "Bitmap Heap Scan"} == set()
+
+
+MANY = """
+INSERT INTO open_delivery
+SELECT (jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid()))).*
+FROM open_delivery first, generate_series(1, 1000)
+"""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
 def generic_plan(statement: str, values: Values) -> dict[str, Any]:
     """Return the plan that a connection of the delivery loop keeps."""
 
