@@ -58,9 +58,11 @@ GATHER_FROM = 16
 BEHIND = 2000
 #: Seconds before the next try when the database cannot be reached.
 BACKOFF = 0.5
-#: Seconds between looks while slots are short: a send becomes late without telling, and another
-#: loop may have taken a hint for an endpoint that only this one may send to.
-FULL = 0.1
+#: Seconds between looks while something is capped: a send becomes late without telling, and
+#: another loop may have taken a hint for an endpoint that only this one may send to.
+CAPPED = 0.1
+#: A batch of the slots' fourth part wakes another loop: more may be due than this one may send.
+PASSED_ON = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,7 @@ class DeliveryLoop:
         batch = claimed.deliveries
         if batch:
             await self._start(connection, batch, leased_at)
-        if len(batch) == rooms.slots or self._slots.capped:
-            # More may be due than this loop can send: wake another one.
+        if batch and len(batch) >= min(rooms.slots, self._options.in_flight // PASSED_ON):
             await self._waker.hint()
         return len(batch), claimed.more or (bool(batch) and not self._waker.hears)
 
@@ -274,9 +275,7 @@ class DeliveryLoop:
         self._idle.clear()
 
     def _until_due(self) -> float:
-        if self._free() <= 0:
-            return FULL
-        most = FULL if self._slots.strained else LOOK
+        most = CAPPED if self._slots.capped or self._free() <= 0 else LOOK
         return self._due_times.until_next(looked_at=self._looked_at, most=most)
 
     async def _take_up(self, connection: Connection) -> bool:

@@ -77,7 +77,7 @@ class Slots:
     #: Open sends to prompt endpoints; late ones, and those to endpoints not known to be prompt.
     quick: int = 0
     slow: int = 0
-    #: Whether an endpoint or tenant has reached what it may have, since the last `rooms`.
+    #: Whether an endpoint, a tenant or all have what they may have: more may then be due.
     capped: bool = False
     _known: OrderedDict[UUID, Lane] = field(default_factory=OrderedDict)
     #: Lanes with open sends or a small window; the others are offered `start`.
@@ -120,15 +120,18 @@ class Slots:
 
     def rooms(self) -> Rooms:
         """Return what the next claim may take."""
-        free, self.capped = self.free(), False
+        free = self.free()
         others = (min(FEW, self.start) if self.strained else self.start) if self._admits else 0
         endpoints = {} if others else self._prompt()
+        self.capped = not free or self.strained
         for key, lane in self._noted.items():
             room = max(0, lane.window - lane.held) if lane.prompt or not self.strained else 0
             if room < others or self.strained:
                 endpoints[key] = room
+                self.capped = self.capped or not room
         tenants = {key: self.total - t.held for key, t in self._tenants.items()}
-        scarce = {key: max(0, room) for key, room in tenants.items() if room < free}
+        scarce = {key: room for key, room in tenants.items() if room < free}
+        self.capped = self.capped or 0 in scarce.values()
         return Rooms(free, endpoints, others, scarce, self.total)
 
     def _prompt(self) -> dict[UUID, int]:
@@ -156,21 +159,26 @@ class Slots:
             self._young.append(send)
         lane.held += 1
         tenant.held += 1
-        if lane.held >= lane.window or tenant.held >= self.total:
+        if not self._room(send):
             self.capped = True
         return send
 
+    def _room(self, send: Send) -> int:
+        """Return how many more such sends there may be."""
+        pool = self.total - self.slow if send.slow else self._quick_most - self.quick
+        return max(0, min(send.lane.window - send.lane.held, self.total - send.tenant.held, pool))
+
     def end(self, send: Send, outcome: Outcome) -> bool:
-        """Free a send's slot; return whether something may have waited for it."""
+        """Free a send's slot; return whether it is time to claim for those that were capped.
+
+        That is when an eighth is free: a claim for each slot costs more than the wait.
+        """
         lane, tenant = send.lane, send.tenant
-        waited = lane.held >= lane.window or tenant.held >= self.total
         send.ended = True
         if send.slow:
-            waited = waited or self.slow >= self.total
             self.slow -= 1
             lane.slow -= 1
         else:
-            waited = waited or self.quick >= self._quick_most
             self.quick -= 1
         lane.held -= 1
         tenant.held -= 1
@@ -179,7 +187,7 @@ class Slots:
             del self._tenants[send.delivery.tenant_id]
         if not lane.held and (lane.window >= self.start or len(self._noted) > SHRUNK):
             del self._noted[send.delivery.endpoint_id]
-        return waited
+        return self.capped and self._room(send) * 8 >= lane.window
 
     def _adapt(self, lane: Lane, outcome: Outcome, took: float) -> None:
         request = outcome.request

@@ -135,17 +135,28 @@ def test_a_window_that_is_nearly_full_is_told(slots: Slots, endpoint: UUID) -> N
     assert slots.rooms().of_endpoint(endpoint) == 28
 
 
-def test_a_freed_slot_is_told_only_where_it_was_waited_for(slots: Slots, endpoint: UUID) -> None:
-    few = begin(slots, endpoint, 10)
+def test_freed_slots_are_told_when_an_eighth_is_free(slots: Slots, endpoint: UUID) -> None:
+    few = begin(slots, endpoint, 100)
     assert not slots.end(few[0], outcome(few[0]))
     assert not slots.capped
 
-    begin(slots, endpoint, window(slots, endpoint) - 9)
-
+    begin(slots, endpoint, slots._known[endpoint].window - 99)
     assert slots.capped
-    assert slots.end(few[1], outcome(few[1]))
+
+    # Each answer frees a slot and adds one to the window: 2, 4, … of 130 and more.
+    told = [slots.end(send, outcome(send)) for send in few[1:20]]
+    assert told == [False] * 8 + [True] * 11
     slots.rooms()
     assert not slots.capped
+
+
+def test_what_is_capped_stays_so_while_others_are_claimed(slots: Slots, endpoint: UUID) -> None:
+    begin(slots, endpoint, 128)
+
+    slots.rooms()
+    begin(slots, ids.new(), 1, OTHER)
+
+    assert slots.capped
 
 
 def test_a_tenant_leaves_a_quarter_of_the_prompt_slots(slots: Slots, endpoint: UUID) -> None:
@@ -155,7 +166,7 @@ def test_a_tenant_leaves_a_quarter_of_the_prompt_slots(slots: Slots, endpoint: U
 
     rooms = slots.rooms()
     assert (rooms.slots, rooms.of_tenant(TENANT), rooms.of_tenant(OTHER)) == (64, 0, 256)
-    assert slots.end(sends[0], outcome(sends[0]))
+    assert [slots.end(send, outcome(send)) for send in sends[:32]] == [False] * 31 + [True]
 
 
 def test_hanging_sends_take_no_slot_of_prompt_endpoints(slots: Slots, clock: Clock) -> None:
