@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 #: The zone whose names are at 127.0.0.1, and the one without an answer.
 FOUND, LOST = "found.test", "lost.test"
@@ -18,14 +18,15 @@ class NameServer(asyncio.DatagramProtocol):
     unanswered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        # It is no DatagramTransport by its class in Python 3.11.
+        self._transport = cast(asyncio.DatagramTransport, transport)
         host, port = transport.get_extra_info("sockname")
         self.address = f"{host}:{port}"
 
     def datagram_received(self, data: bytes, address: tuple[str | Any, int]) -> None:
         if _labels(LOST) in data.lower():
             self.unanswered += 1
-        elif isinstance(self._transport, asyncio.DatagramTransport):
+        else:
             self._transport.sendto(_answer(data), address)
 
 
