@@ -45,9 +45,9 @@ class Lane:
 
 @dataclass(slots=True, eq=False)
 class Tenancy:
-    """What a loop has open for a tenant."""
+    """What a loop has open for a tenant at prompt endpoints."""
 
-    held: int = 0
+    quick: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -66,9 +66,9 @@ class Send:
 class Slots:
     """The sends of one loop, counted by endpoint and tenant.
 
-    A tenant has at most `total` open, and prompt endpoints have a quarter more together, so that
-    others always find some. Slow ones have `total` as well; half as many more are for endpoints
-    that this loop has not met, one each.
+    Prompt endpoints of a tenant have `total`, and a quarter more together, so that other tenants
+    always find some. Slow ones have `total` as well; half as many more are for endpoints that this
+    loop has not met, a few each.
     """
 
     total: int
@@ -129,7 +129,7 @@ class Slots:
             if room < others or self.strained:
                 endpoints[key] = room
                 self.capped = self.capped or not room
-        tenants = {key: self.total - t.held for key, t in self._tenants.items()}
+        tenants = {key: self.total - t.quick for key, t in self._tenants.items()}
         scarce = {key: room for key, room in tenants.items() if room < free}
         self.capped = self.capped or 0 in scarce.values()
         return Rooms(free, endpoints, others, scarce, self.total)
@@ -147,44 +147,43 @@ class Slots:
 
     def begin(self, delivery: LeasedDelivery) -> Send:
         lane = self._lane(delivery.endpoint_id)
-        tenant = self._tenants.get(delivery.tenant_id)
-        if tenant is None:
-            tenant = self._tenants[delivery.tenant_id] = Tenancy()
+        tenant = self._tenants.get(delivery.tenant_id) or Tenancy()
         send = Send(delivery, lane, tenant, time.monotonic(), not lane.prompt)
         if send.slow:
             self.slow += 1
             lane.slow += 1
         else:
             self.quick += 1
+            tenant.quick += 1
+            self._tenants[delivery.tenant_id] = tenant
             self._young.append(send)
         lane.held += 1
-        tenant.held += 1
         if not self._room(send):
             self.capped = True
         return send
 
     def _room(self, send: Send) -> int:
         """Return how many more such sends there may be."""
-        pool = self.total - self.slow if send.slow else self._quick_most - self.quick
-        return max(0, min(send.lane.window - send.lane.held, self.total - send.tenant.held, pool))
+        if send.slow:
+            most = self.total - self.slow
+        else:
+            most = min(self._quick_most - self.quick, self.total - send.tenant.quick)
+        return max(0, min(send.lane.window - send.lane.held, most))
 
     def end(self, send: Send, outcome: Outcome) -> bool:
         """Free a send's slot; return whether it is time to claim for those that were capped.
 
         That is when an eighth is free: a claim for each slot costs more than the wait.
         """
-        lane, tenant = send.lane, send.tenant
+        lane = send.lane
         send.ended = True
         if send.slow:
             self.slow -= 1
             lane.slow -= 1
         else:
-            self.quick -= 1
+            self._not_quick(send)
         lane.held -= 1
-        tenant.held -= 1
         self._adapt(lane, outcome, time.monotonic() - send.began)
-        if not tenant.held:
-            del self._tenants[send.delivery.tenant_id]
         if not lane.held and (lane.window >= self.start or len(self._noted) > SHRUNK):
             del self._noted[send.delivery.endpoint_id]
         return self.capped and self._room(send) * 8 >= lane.window
@@ -208,8 +207,14 @@ class Slots:
             if not send.ended:
                 send.slow = True
                 send.lane.slow += 1
-                self.quick -= 1
                 self.slow += 1
+                self._not_quick(send)
+
+    def _not_quick(self, send: Send) -> None:
+        self.quick -= 1
+        send.tenant.quick -= 1
+        if not send.tenant.quick:
+            del self._tenants[send.delivery.tenant_id]
 
     def _lane(self, key: UUID) -> Lane:
         lane = self._known.get(key)

@@ -247,16 +247,16 @@ def test_a_pause_that_was_asked_for_outlives_an_answer() -> None:
     assert (stalls, left) == (0, pytest.approx(100, abs=2))
 
 
-def test_a_hanging_endpoint_is_asked_five_times_and_then_left_alone() -> None:
+def test_a_hanging_endpoint_is_asked_by_half_of_the_slots_and_then_left_alone() -> None:
     with running(lambda n, _: (30.0, answer(200))) as hanging:
         policy = {"sendTimeout": 0.3, "retrySchedule": [0.1, 0.1, 0.1]}
         endpoint = backlog(rows.tenant(), 40, url=hanging.url, policy=policy)
         run_loop(attempts_made(41), seconds=2.0, options=replace(OPTIONS, in_flight=40))
         requests = len(hanging.requests)
 
-    # One eighth of 40 slots is open at once, and these open the breaker; one attempt more may have
-    # been begun before that was written.
-    assert requests in {OPENS_AT, OPENS_AT + 1}
+    # Half of 40 slots are open at once, and these open the breaker; one attempt more may have been
+    # begun before that was written.
+    assert requests in {20, 21}
     assert state(endpoint)[0] == OPENS_AT
 
 

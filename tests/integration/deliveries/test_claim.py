@@ -225,7 +225,7 @@ def test_a_claim_tells_whether_more_may_be_due(due: list[int], slots: int, *, mo
         for _ in range(count):
             rows.open_delivery(rows.event(tenant), endpoint)
 
-    found = with_connection(lambda c: claim(c, slots=slots, seconds=30))
+    found = with_connection(lambda c: claim(c, rooms=Rooms(slots), seconds=30))
 
     assert (len(found.deliveries), found.more) == (sum(due), more)
 

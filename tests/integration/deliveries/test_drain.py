@@ -193,7 +193,7 @@ def test_a_stopped_loop_finishes_what_is_in_flight_and_claims_no_more() -> None:
         for _ in range(10):
             rows.open_delivery(rows.event(tenant), endpoint)
 
-        run_loop(lambda: len(receiver.requests) == 4, options=replace(OPTIONS, in_flight=4))
+        run_loop(lambda: len(receiver.requests) == 4, options=replace(OPTIONS, in_flight=8))
 
     assert len(receiver.requests) == 4
     assert SettledDelivery.objects.count() == 4
