@@ -5,7 +5,7 @@ import os
 import re
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -169,6 +169,12 @@ class Environment(BaseSettings):
                 ip_network(network)
             except ValueError as error:
                 problems.append(f"WEBHOOKS_METRICS_NETWORKS: {error}")
+        for server in self.WEBHOOKS_NAMESERVERS:
+            address, _, port = server.rpartition(":")
+            try:
+                ip_address(address.strip("[]")), int(port)
+            except ValueError:
+                problems.append(f"WEBHOOKS_NAMESERVERS: {server} is no address:port")
         return problems
 
     @property
