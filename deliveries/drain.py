@@ -61,8 +61,8 @@ BACKOFF = 0.5
 #: Seconds between looks while something is capped: a send becomes late without telling, and
 #: another loop may have taken a hint for an endpoint that only this one may send to.
 CAPPED = 0.1
-#: A batch of the slots' fourth part wakes another loop: more may be due than this one may send.
-PASSED_ON = 4
+#: A batch of the slots' half wakes another loop: more may be due than this one may send.
+PASSED_ON = 2
 
 
 @dataclass(frozen=True, slots=True)
