@@ -16,6 +16,8 @@ from psycopg.rows import class_row
 
 from deliveries.claim_statement import CLAIM, CLAIM_LIMITED
 from deliveries.outcome import Closed, EventContent, LeasedDelivery
+from deliveries.rooms import Rooms
+from endpoints.policy import SEND_TIMEOUT_MAX
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -35,7 +37,9 @@ FROM event WHERE id = ANY(%(ids)s) AND id >= {first} AND id < {end}
 """
 
 
-#: Seconds for which a loop expects further deliveries to endpoints with a rate.
+#: Seconds within which an attempt at a half-open endpoint has ended, or its worker has died.
+PROBE = SEND_TIMEOUT_MAX + 15.0
+#: Seconds for which a loop expects further deliveries to endpoints with a rate, or half open.
 EXPECT_LIMITED = 10.0
 
 
@@ -46,7 +50,7 @@ class Claimed:
     deliveries: list[LeasedDelivery]
     #: A lane gave all that it was asked for: it may have more that is due.
     more: bool = False
-    #: There are due deliveries of such lanes, or were until this claim.
+    #: There are due deliveries of such lanes, or half-open ones, or were until this claim.
     limited: bool = False
     #: Seconds until one of them that was left out may send again; None if none was.
     throttled: float | None = None
@@ -58,27 +62,32 @@ class Claims:
     def __init__(self) -> None:
         self._limited_until = 0.0
 
-    async def claim(self, connection: Connection, *, slots: int, seconds: float) -> Claimed:
-        """Lease up to `slots` due deliveries for `seconds`; committed on return.
+    async def claim(self, connection: Connection, *, rooms: Rooms, seconds: float) -> Claimed:
+        """Lease due deliveries for which there is room for `seconds`; committed on return.
 
         Rows of closed endpoints come along, marked, so that they can be parked or cancelled.
         """
         expected = time.monotonic() < self._limited_until
-        claimed = await claim(connection, slots=slots, seconds=seconds, limited=expected)
+        claimed = await claim(connection, rooms=rooms, seconds=seconds, limited=expected)
         if not claimed.limited:
             return claimed
         self._limited_until = time.monotonic() + EXPECT_LIMITED
         if expected or claimed.deliveries:
-            return claimed
-        return await claim(connection, slots=slots, seconds=seconds, limited=True)
+            return replace(claimed, more=claimed.more or not expected)
+        return await claim(connection, rooms=rooms, seconds=seconds, limited=True)
 
 
 async def claim(
-    connection: Connection, *, slots: int, seconds: float, limited: bool = False
+    connection: Connection, *, rooms: Rooms, seconds: float, limited: bool = False
 ) -> Claimed:
-    """Claim once; lanes with a rate are left out, and only reported, unless `limited`."""
+    """Claim once; unless `limited`, lanes with a rate or a half-open breaker are only reported."""
     lease = ids.new()
-    parameters = {"slots": slots, "seconds": seconds, "lease": lease, "at_once": ids.EPOCH}
+    parameters = rooms.parameters() | {
+        "seconds": seconds,
+        "lease": lease,
+        "at_once": ids.EPOCH,
+        "probe": PROBE,
+    }
     statement = CLAIM_LIMITED if limited else CLAIM
     rows = await (await connection.execute(statement, parameters, binary=True)).fetchall()
     if not rows or rows[-1][0] is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deliveries.models import DeliveryStatus
 from deliveries.outcome import Closed
+from endpoints.breaker import OPENS_AT
 from endpoints.throttling import GRAIN, SLACK
 
 
@@ -27,7 +28,20 @@ _BRIM = f"(1.0 / wanted.rate + {SLACK}) * interval '1 second'"
 _GRAIN = f"greatest(1, floor(wanted.rate * {GRAIN})) / wanted.rate * interval '1 second'"
 
 _OPEN = "e.deleted_at IS NULL AND e.disabled_at IS NULL AND t.deleted_at IS NULL"
-_LANE = "endpoint_id, tenant_id, version, tenant_version, first_due, closed, due_by"
+_LANE = (
+    "endpoint_id, tenant_id, version, tenant_version, first_due, closed, due_by, room, tenant_room"
+)
+# What one claim may take of an endpoint and of its tenant.
+_ROOMS = """
+           coalesce((%(rooms)s::jsonb ->> e.id::text)::int, %(room)s::int) AS room,
+           coalesce((%(tenant_rooms)s::jsonb ->> t.id::text)::int, %(tenant_room)s::int)
+               AS tenant_room,
+"""
+# The breaker is open and its pause is over: one attempt may try.
+_HALF_OPEN = f"""
+           coalesce(h.consecutive_stalls >= {OPENS_AT} AND h.paused_until <= moment.now
+                    AND {_OPEN}, false)
+"""
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,8 @@ class _Rates:
     #: Rows at most: of a tenant, by what it may send; of a lane of `ready` and `share`.
     tenant_rows: str
     lane_rows: str
-    #: Conditions: on lanes that are offered more, and on rows that are picked.
-    offered_more: str
+    #: Conditions: on lanes that may have more to give, and on rows that are picked.
+    unlimited: str
     within: str
     #: Common table expression: what is taken from the buckets.
     taken: str
@@ -57,18 +71,23 @@ class _Rates:
 # The planner would take a plain test to leave few lanes, and join thousands of them with hundreds
 # of tenants in a loop; of CASE it thinks that half remain.
 _WITHOUT = _Rates(
-    limits=f"num_nonnulls(e.throttle_rate, t.throttle_rate) > 0 AND {_OPEN} AS limited",
+    limits=f"num_nonnulls(e.throttle_rate, t.throttle_rate) > 0 AND {_OPEN}"
+    f" OR {_HALF_OPEN.strip()} AS limited",
     buckets="",
     ready=f"""
-        SELECT {_LANE} FROM waiting WHERE CASE WHEN NOT limited THEN first_due <= due_by END
+        SELECT {_LANE} FROM waiting
+        WHERE CASE WHEN NOT limited AND least(room, tenant_room) > 0 THEN first_due <= due_by END
     """,
     carried="",
-    tenant_rows="NULL",
-    lane_rows="share.lane_rows",
-    offered_more="true",
-    within="true",
+    tenant_rows="min(tenant_room)",
+    lane_rows="least(share.lane_rows, room)",
+    unlimited="true",
+    within="tenant_turn <= tenant_room",
     taken="",
-    report="SELECT NULL::float8 FROM waiting WHERE limited AND first_due <= due_by LIMIT 1",
+    report="""
+        SELECT NULL::float8 FROM waiting
+        WHERE limited AND least(room, tenant_room) > 0 AND first_due <= due_by LIMIT 1
+    """,
 )
 
 # Only lanes with a rate of their own or their tenant's come to `wanted` and what follows it
@@ -81,10 +100,11 @@ _BUCKETS = f"""
 wanted AS MATERIALIZED (
     SELECT asked.key, asked.rate, known.empty_at
     FROM (SELECT endpoint_id AS key, rate FROM waiting
-          WHERE rate IS NOT NULL AND first_due <= due_by
+          WHERE rate IS NOT NULL AND room > 0 AND first_due <= due_by
           UNION
           SELECT tenant_id, tenant_rate FROM waiting
-          WHERE tenant_rate IS NOT NULL AND first_due <= due_by) asked
+          WHERE tenant_rate IS NOT NULL AND least(room, tenant_room) > 0
+            AND first_due <= due_by) asked
     LEFT JOIN LATERAL (SELECT empty_at FROM throttle WHERE key = asked.key LIMIT 1) known ON true
 ),
 unknown AS (
@@ -106,9 +126,22 @@ bucket AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED) own
 ),
 """
+_MAY_TRY = "(NOT half_open OR endpoint_id IN (SELECT endpoint_id FROM probe))"
+# A row of endpoint_health that another claim holds, or has moved, has its probe already.
+_PROBES = """
+probe AS MATERIALIZED (
+    SELECT own.endpoint_id FROM waiting CROSS JOIN moment CROSS JOIN LATERAL (
+        SELECT endpoint_id FROM endpoint_health
+        WHERE endpoint_id = waiting.endpoint_id AND paused_until <= moment.now
+        FOR UPDATE SKIP LOCKED) own
+    WHERE half_open AND least(room, tenant_room) > 0 AND first_due <= due_by
+),
+"""
 _READY = f"""
-SELECT {_LANE}, rate, tenant_rate, NULL::bigint AS most, NULL::bigint AS tenant_most FROM waiting
-WHERE CASE WHEN num_nonnulls(rate, tenant_rate) = 0 THEN first_due <= due_by END
+SELECT {_LANE}, half_open, rate, tenant_rate,
+       NULL::bigint AS most, NULL::bigint AS tenant_most FROM waiting
+WHERE CASE WHEN num_nonnulls(rate, tenant_rate) = 0 AND least(room, tenant_room) > 0
+           THEN first_due <= due_by AND {_MAY_TRY} END
 UNION ALL
 SELECT (waiting).*, least(own, whole), whole
 FROM (SELECT waiting, own.tokens AS own, whole.tokens AS whole,
@@ -116,7 +149,9 @@ FROM (SELECT waiting, own.tokens AS own, whole.tokens AS whole,
       FROM waiting
       LEFT JOIN bucket own ON own.key = waiting.endpoint_id
       LEFT JOIN bucket whole ON whole.key = waiting.tenant_id
-      WHERE CASE WHEN num_nonnulls(waiting.rate, tenant_rate) > 0 THEN first_due <= due_by END
+      WHERE CASE WHEN num_nonnulls(waiting.rate, tenant_rate) > 0
+                      AND least(room, tenant_room) > 0
+                 THEN first_due <= due_by AND {_MAY_TRY} END
         AND num_nulls(waiting.rate, own.tokens) <> 1
         AND num_nulls(tenant_rate, whole.tokens) <> 1) throttled
 WHERE lot <= coalesce(whole, lot)
@@ -132,6 +167,11 @@ taken AS (
           WHERE tenant_rate IS NOT NULL GROUP BY tenant_id) used
     JOIN bucket USING (key)
     WHERE throttle.key = ANY (ARRAY[used.key])
+),
+probing AS (
+    UPDATE endpoint_health h
+    SET paused_until = clock_timestamp() + %(probe)s * interval '1 second', probe_id = picked.id
+    FROM picked WHERE h.endpoint_id = ANY (ARRAY[picked.endpoint_id]) AND picked.half_open
 )
 """
 # Null seconds where all that wanted tokens had some.
@@ -143,15 +183,16 @@ FROM wanted CROSS JOIN moment HAVING count(*) > 0
 
 
 _WITH = _Rates(
-    limits=f"CASE WHEN {_OPEN} THEN e.throttle_rate END AS rate,"
+    limits=f"{_HALF_OPEN.strip()} AS half_open,"
+    f" CASE WHEN {_OPEN} THEN e.throttle_rate END AS rate,"
     f" CASE WHEN {_OPEN} THEN t.throttle_rate END AS tenant_rate",
-    buckets=_BUCKETS,
+    buckets=_BUCKETS + _PROBES,
     ready=_READY,
-    carried=", filled.rate, filled.tenant_rate, filled.most, filled.tenant_most",
-    tenant_rows="min(tenant_most)",
-    lane_rows="least(share.lane_rows, most)",
-    offered_more="filled.most IS NULL",
-    within="tenant_most IS NULL OR tenant_turn <= tenant_most",
+    carried=", filled.half_open, filled.rate, filled.tenant_rate, filled.most, filled.tenant_most",
+    tenant_rows="least(min(tenant_most), min(tenant_room))",
+    lane_rows="least(share.lane_rows, most, room, CASE WHEN half_open THEN 1 END)",
+    unlimited="filled.most IS NULL AND NOT filled.half_open",
+    within="tenant_turn <= least(tenant_most, tenant_room)",
     taken=_TAKEN,
     report=_TOKENS_BACK,
 )
@@ -182,6 +223,7 @@ waiting AS MATERIALIZED (
                 ELSE {Closed.NO} END AS closed,
            CASE WHEN h.paused_until > moment.now AND e.disabled_at IS NULL
                 THEN %(at_once)s ELSE moment.now END AS due_by,
+           {_ROOMS.strip()}
            {rates.limits}
     FROM lane CROSS JOIN moment
     JOIN endpoint e ON e.id = lane.endpoint_id
@@ -201,19 +243,22 @@ first_round AS MATERIALIZED (
          LATERAL ({_offer("ready", rates.lane_rows)}) due
 ),
 spare AS MATERIALIZED (
-    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows, lanes
+    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows, full_lanes
     FROM (SELECT %(slots)s - count(*) AS free,
-                 count(*) FILTER (WHERE turn = rows AND {rates.offered_more}) AS lanes
+                 count(*) FILTER (WHERE turn = rows AND {rates.unlimited}) AS full_lanes,
+                 count(*) FILTER (WHERE turn = rows AND rows < room AND {rates.unlimited}) AS lanes
           FROM first_round filled) left_over
 ),
 candidate AS (
     SELECT * FROM first_round
     UNION ALL
     SELECT filled.endpoint_id, filled.tenant_id, filled.version, filled.tenant_version,
-           filled.first_due, filled.closed, filled.due_by{rates.carried}, filled.rows, due.*
+           filled.first_due, filled.closed, filled.due_by, filled.room, filled.tenant_room
+           {rates.carried}, filled.rows, due.*
     FROM spare CROSS JOIN first_round filled,
-         LATERAL ({_offer("filled", "filled.rows + spare.rows")}) due
-    WHERE spare.rows > 0 AND filled.turn = filled.rows AND {rates.offered_more}
+         LATERAL ({_offer("filled", "least(filled.rows + spare.rows, filled.room)")}) due
+    WHERE spare.rows > 0 AND filled.turn = filled.rows AND filled.rows < filled.room
+      AND {rates.unlimited}
       AND due.id NOT IN (SELECT id FROM first_round)
 ),
 picked AS MATERIALIZED (
@@ -236,7 +281,7 @@ leased AS (
     SELECT %(lease)s, clock_timestamp() + %(seconds)s * interval '1 second', array_agg(id)
     FROM claimed HAVING count(*) > 0
 ){rates.taken}
-SELECT claimed.*, spare.lanes::float8 FROM claimed CROSS JOIN spare
+SELECT claimed.*, spare.full_lanes::float8 FROM claimed CROSS JOIN spare
 UNION ALL
 SELECT {", ".join(["NULL"] * 12)}, report.* FROM ({rates.report}) report
 """

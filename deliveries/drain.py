@@ -29,6 +29,7 @@ from deliveries.outcome import (
 from deliveries.purge import purge
 from deliveries.record import Recorded
 from deliveries.recorder import Close, Recorder
+from deliveries.slots import Send, Slots
 from deliveries.sweep import sweep_aloud
 from deliveries.take_up import take_up
 from deliveries.target_cache import TargetCache
@@ -49,7 +50,7 @@ LOOK_FOR_REPLAYS = 5.0
 TAKE_UP = 0.2
 #: Seconds a lease outlives the longest send, for the outcome to be written.
 LEASE_MARGIN = 15.0
-#: Seconds to collect work when at least GATHER_FROM sends are in flight: larger batches then cost
+#: Seconds to collect work when at least GATHER_FROM sends will end soon: larger batches then cost
 #: less than the wait; below, a delivery goes out at once.
 GATHER = 0.004
 GATHER_FROM = 16
@@ -57,6 +58,11 @@ GATHER_FROM = 16
 BEHIND = 2000
 #: Seconds before the next try when the database cannot be reached.
 BACKOFF = 0.5
+#: Seconds between looks while something is capped: a send becomes late without telling, and
+#: another loop may have taken a hint for an endpoint that only this one may send to.
+CAPPED = 0.1
+#: A batch of the slots' half wakes another loop: more may be due than this one may send.
+PASSED_ON = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class LoopSettings:
     in_flight: int
     send_timeout: float
     disable_after: float
+    #: Of them for one endpoint; None for no less.
+    endpoint_in_flight: int | None = None
 
     @property
     def lease(self) -> float:
@@ -83,6 +91,7 @@ class DeliveryLoop:
         self._waker = waker
         self._connection = SteadyConnection("webhooks-claim", PLANNED_ONCE)
         self._claims = Claims()
+        self._slots = Slots(options.in_flight, options.endpoint_in_flight or options.in_flight)
         self._targets = TargetCache()
         self._recorder = Recorder(
             patience=SEND_TIMEOUT_MAX + LEASE_MARGIN,
@@ -105,10 +114,6 @@ class DeliveryLoop:
         #: Set when there may be something to claim, and when a slot has become free.
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
-
-    @property
-    def in_flight(self) -> int:
-        return len(self._sends)
 
     def poke(self) -> None:
         """Look for work now."""
@@ -146,7 +151,7 @@ class DeliveryLoop:
         await self._waker.aclose()
 
     def _gather(self) -> float:
-        return GATHER if len(self._sends) >= GATHER_FROM else 0.0
+        return GATHER if self._slots.quick >= GATHER_FROM else 0.0
 
     async def _claim_forever(self) -> None:
         while not self._stopping:
@@ -168,24 +173,23 @@ class DeliveryLoop:
 
         Whatever becomes due from now on is told by a hint, or found at the next look.
         """
-        slots = self._free()
-        if slots <= 0:
+        if self._free() <= 0:
             return 0, False
         connection = await self._connection.get()
         leased_at = self._looked_at = time.monotonic()
-        claimed = await self._claims.claim(connection, slots=slots, seconds=self._options.lease)
+        rooms = self._slots.rooms()
+        claimed = await self._claims.claim(connection, rooms=rooms, seconds=self._options.lease)
         self._due_times.throttled(claimed.throttled)
         batch = claimed.deliveries
-        if len(batch) == slots:
-            # More may be due than this loop can send: wake another one.
-            await self._waker.hint()
         if batch:
             await self._start(connection, batch, leased_at)
+        if batch and len(batch) >= min(rooms.slots, self._options.in_flight // PASSED_ON):
+            await self._waker.hint()
         return len(batch), claimed.more or (bool(batch) and not self._waker.hears)
 
     def _free(self) -> int:
-        """Return how many more sends may be begun: none while recording is far behind."""
-        return 0 if self._recorder.waiting >= BEHIND else self._options.in_flight - len(self._sends)
+        """Return how many sends may be begun: none while recording is far behind."""
+        return 0 if self._recorder.waiting >= BEHIND else self._slots.free()
 
     async def _start(
         self, connection: Connection, batch: Sequence[LeasedDelivery], leased_at: float
@@ -222,19 +226,15 @@ class DeliveryLoop:
         if prepared is None or event is None or event.payload is None:
             self._recorder.put(ended_with_its_payload(delivery, event))
             return
-        task = asyncio.create_task(self._send(delivery, event, prepared))
+        send = self._slots.begin(delivery)
+        task = asyncio.create_task(self._send(send, event, prepared))
         self._sends.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        was_full = len(self._sends) >= self._options.in_flight
-        self._sends.discard(task)
-        if was_full:
-            self._work.set()
+        task.add_done_callback(self._sends.discard)
 
     async def _send(
-        self, delivery: LeasedDelivery, event: EventContent, prepared: attempt.PreparedTarget
+        self, send: Send, event: EventContent, prepared: attempt.PreparedTarget
     ) -> None:
+        delivery = send.delivery
         try:
             outcome = await attempt.make(delivery, event, prepared, self._transport)
         except Exception:
@@ -245,6 +245,8 @@ class DeliveryLoop:
                 organization_id=event.organization_id,
                 event_type=event.event_type,
             )
+        if self._slots.end(send, outcome):
+            self._work.set()
         self._recorder.put(outcome)
 
     def _recorded(self, batch: Sequence[Outcome], recorded: Recorded) -> None:
@@ -273,10 +275,8 @@ class DeliveryLoop:
         self._idle.clear()
 
     def _until_due(self) -> float:
-        if self._free() <= 0:
-            # What is due cannot be claimed before a slot is free, and that is told.
-            return LOOK
-        return self._due_times.until_next(looked_at=self._looked_at, most=LOOK)
+        most = CAPPED if self._slots.capped or self._free() <= 0 else LOOK
+        return self._due_times.until_next(looked_at=self._looked_at, most=most)
 
     async def _take_up(self, connection: Connection) -> bool:
         taken = await take_up(connection)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from deliveries.drain import DeliveryLoop, LoopSettings
-from deliveries.transport import Transport
+from deliveries.transport import Resolver, Transport
 from deliveries.wake import Waker
 from endpoints import guard, lifecycle
 from endpoints.audit import Actor
@@ -84,7 +84,11 @@ class LoopThread:
     async def _serve(self) -> None:
         delivery_loop = DeliveryLoop(
             loop_settings(),
-            transport=Transport(policy=guard.address_policy(), user_agent=USER_AGENT),
+            transport=Transport(
+                policy=guard.address_policy(),
+                resolver=Resolver(nameservers=settings.ENVIRONMENT.WEBHOOKS_NAMESERVERS or None),
+                user_agent=USER_AGENT,
+            ),
             waker=Waker(),
             close=disable_endpoint,
         )
@@ -131,6 +135,7 @@ def loop_settings() -> LoopSettings:
     environment = settings.ENVIRONMENT
     return LoopSettings(
         in_flight=environment.WEBHOOKS_IN_FLIGHT,
+        endpoint_in_flight=environment.WEBHOOKS_ENDPOINT_IN_FLIGHT,
         send_timeout=environment.WEBHOOKS_SEND_TIMEOUT,
         disable_after=environment.WEBHOOKS_DISABLE_AFTER,
     )

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from deliveries import attempt_reports
+from deliveries import attempt_reports, stalls
 from deliveries.error_kinds import OURS
 from deliveries.models import DeliveryStatus, Trigger
 from deliveries.outcome import Outcome, Verdict
 from deliveries.replay_progress import COUNT_ENDED
+from deliveries.stalls import is_stall
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection
 
@@ -150,16 +151,7 @@ ending AS (
     WHERE job_id IS NOT NULL AND settles IS NOT NULL
 ),
 {COUNT_ENDED.strip()},
-recovering AS MATERIALIZED (
-    SELECT endpoint_id FROM endpoint_health
-    WHERE (first_exhausted_at IS NOT NULL OR consecutive_stalls > 0)
-      AND endpoint_id IN (SELECT endpoint_id FROM judged WHERE verdict = {Verdict.DELIVERED})
-    ORDER BY endpoint_id FOR NO KEY UPDATE
-),
-recovered AS (
-    UPDATE endpoint_health h SET first_exhausted_at = NULL, consecutive_stalls = 0
-    FROM recovering r WHERE h.endpoint_id = r.endpoint_id
-)
+{stalls.RECOVERED.strip()}
 """
 _WRITTEN = f"""
 SELECT id, settles IS NOT DISTINCT FROM {DeliveryStatus.DEAD} AND NOT resumes FROM next_step
@@ -208,12 +200,13 @@ async def record(
 
     `disable_after` is in seconds. Raises psycopg.Error with nothing written.
     """
-    if not any(o.pause is not None or o.reason == "exhausted" for o in outcomes):
+    if not any(o.pause is not None or o.reason == "exhausted" or is_stall(o) for o in outcomes):
         return Recorded(frozenset(await _write(connection, outcomes)), frozenset())
     async with connection.transaction():
         written = await _write(connection, outcomes)
         # A stale outcome, or a manual attempt beside the schedule, says nothing of the endpoint.
         taken = [o for o in outcomes if o.delivery.id in written]
+        await stalls.count(connection, taken)
         await _pause(connection, taken)
         exhausted = {
             o.delivery.endpoint_id

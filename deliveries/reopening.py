@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from deliveries.models import DeadLetter, DeliveryStatus, Trigger, Wait
+from endpoints.breaker import OPENS_AT
 from webhooks_platform.lib import ids
 
 # A replayed delivery has its schedule anew and is due now, behind what has been due for longer.
@@ -18,7 +19,8 @@ REOPENED = f"""
     {Wait.SCHEDULE} AS wait, 0 AS charged, 0 AS faults, 0 AS lost, false AS manual_requested,
     (SELECT CASE WHEN count(*) > 0 THEN %(at_once)s ELSE clock_timestamp() END
      FROM endpoint_health h WHERE h.endpoint_id = %(endpoint)s
-       AND h.paused_until > clock_timestamp() AND h.consecutive_stalls > 0) AS next_attempt_at
+       AND h.paused_until > clock_timestamp() AND h.consecutive_stalls >= {OPENS_AT})
+        AS next_attempt_at
 """
 # Open deliveries are locked in the order of their ids, as everywhere. Rows are looked up one by
 # one, whatever the planner thinks of the tables: see RECORD in record.py.

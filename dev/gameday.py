@@ -9,7 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dev.drills import database, deaths, figures, hints, history, pages, replays, rotation
+from dev.drills import (
+    database,
+    deaths,
+    figures,
+    hints,
+    history,
+    isolation,
+    pages,
+    replays,
+    rotation,
+)
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
 from dev.terminal import run, say
@@ -39,6 +49,10 @@ DRILLS = {
     "keys": Drill(rotation.keys, 10_000, 300),
     "midnight": Drill(database.midnight, 1000, 100),
     "history": Drill(history.history, 1_000_000, 5_000, history.history_short),
+    "hanging": Drill(isolation.hanging, 200, 10, isolation.hanging_short),
+    "backlog": Drill(isolation.backlog, 100_000, 500, isolation.backlog_short),
+    "dns": Drill(isolation.dns, 200, 10, isolation.dns_short),
+    "drip": Drill(isolation.drip, 100, 5, isolation.drip_short),
     "replay": Drill(replays.replay, 10_000, 240, replays.replay_short),
     "metrics": Drill(figures.metrics, 10_000, 300),
     "lists": Drill(figures.lists, 1_000_000, 5_000),

@@ -17,6 +17,7 @@ from endpoints import announcing, closing, custom_headers, rotation
 from endpoints.address_policy import AddressPolicy
 from endpoints.announcing import Kind, announce
 from endpoints.audit import Actor, record_endpoint
+from endpoints.breaker import OPENS_AT
 from endpoints.changes import apply, lock_endpoint, lock_tenant, unique_uid
 from endpoints.custom_headers import Headers
 from endpoints.models import Endpoint, EndpointHealth, Tenant
@@ -177,7 +178,7 @@ def _closed_or_opened(endpoint: Endpoint, actor: Actor, note: str = "") -> None:
     """Do what follows from a change of `disabled_at`, after it has been saved."""
     detail = {"note": note} if note else {}
     if endpoint.disabled_at is None:
-        EndpointHealth.objects.filter(endpoint=endpoint).update(first_exhausted_at=None)
+        _forgive(endpoint)
         record_endpoint(actor, "endpoint.enabled", endpoint, **detail)
         announce(announcing.of(endpoint, Kind.ENABLED))
         return
@@ -185,6 +186,13 @@ def _closed_or_opened(endpoint: Endpoint, actor: Actor, note: str = "") -> None:
     reason = endpoint.disabled_reason
     record_endpoint(actor, "endpoint.disabled", endpoint, reason=reason, **detail)
     announce(announcing.of_disabled(endpoint))
+
+
+def _forgive(endpoint: Endpoint) -> None:
+    """Let an enabled endpoint begin anew: nothing exhausted, its breaker closed."""
+    health = EndpointHealth.objects.filter(endpoint=endpoint)
+    health.filter(consecutive_stalls__gte=OPENS_AT).update(paused_until=None)
+    health.update(first_exhausted_at=None, consecutive_stalls=0, probe_id=None)
 
 
 def _columns(endpoint: Endpoint, values: EndpointValues) -> dict[str, Any]:

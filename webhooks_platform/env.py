@@ -5,7 +5,7 @@ import os
 import re
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -63,11 +63,13 @@ class Environment(BaseSettings):
     WEBHOOKS_UNKNOWN_EVENT_TYPES: Literal["accept", "refuse"] = "accept"
 
     WEBHOOKS_ALLOWED_NETWORKS: Texts = []
+    WEBHOOKS_NAMESERVERS: Texts = []
     WEBHOOKS_HTTPS_ONLY: bool = False
     WEBHOOKS_ALLOWED_HOSTS: Texts = []
     WEBHOOKS_PUBLIC_URL: str = "http://127.0.0.1:8000"
     WEBHOOKS_MAX_BODY: int = Field(default=1_048_576, ge=1024, le=67_108_864)
     WEBHOOKS_IN_FLIGHT: int = Field(default=256, ge=1, le=10_000)
+    WEBHOOKS_ENDPOINT_IN_FLIGHT: int | None = Field(default=None, ge=1, le=10_000)
     WEBHOOKS_RETENTION_DAYS: int = Field(default=90, ge=2, le=3650)
     WEBHOOKS_METRICS_NETWORKS: Texts = ["127.0.0.0/8", "::1/128"]
 
@@ -167,6 +169,12 @@ class Environment(BaseSettings):
                 ip_network(network)
             except ValueError as error:
                 problems.append(f"WEBHOOKS_METRICS_NETWORKS: {error}")
+        for server in self.WEBHOOKS_NAMESERVERS:
+            address, _, port = server.rpartition(":")
+            try:
+                ip_address(address.strip("[]")), int(port)
+            except ValueError:
+                problems.append(f"WEBHOOKS_NAMESERVERS: {server} is no address:port")
         return problems
 
     @property

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries.models import DeadLetter, Delivery, DeliveryStatus, Wait
+from endpoints.breaker import OPENS_AT
 from endpoints.models import Endpoint, EndpointHealth, Throttle
 from endpoints.throttling import free_at
 from webhooks_platform.lib import ids
@@ -78,7 +79,7 @@ class Outlook:
             return WAITING_FOR[Wait(delivery.wait or 0)]
         if self.paused_until(delivery) is None:
             return "rate_limit" if self.throttled_until(delivery) else None
-        stalled = self.health[delivery.endpoint_id].consecutive_stalls > 0
+        stalled = self.health[delivery.endpoint_id].consecutive_stalls >= OPENS_AT
         return "breaker" if stalled else "retry_after"
 
     def next_attempt(self, delivery: Delivery) -> datetime | None:

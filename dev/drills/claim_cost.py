@@ -17,6 +17,7 @@ django.setup()
 
 from deliveries.claim import claim, load_events  # noqa: E402 - needs the settings.
 from deliveries.claim_statement import CLAIM  # noqa: E402
+from deliveries.rooms import Rooms  # noqa: E402
 from webhooks_platform.lib import ids  # noqa: E402
 from webhooks_platform.lib.database import Connection, connect  # noqa: E402
 
@@ -41,7 +42,7 @@ async def _round(connection: Connection) -> float:
     began = time.perf_counter()
     try:
         async with connection.transaction():
-            batch = (await claim(connection, slots=_SLOTS, seconds=_SECONDS)).deliveries
+            batch = (await claim(connection, rooms=Rooms(_SLOTS), seconds=_SECONDS)).deliveries
             await load_events(connection, [delivery.event_id for delivery in batch])
             took = time.perf_counter() - began
             raise _Undo
@@ -51,7 +52,8 @@ async def _round(connection: Connection) -> float:
 
 async def _pages(connection: Connection) -> int:
     """Count the pages that a claim's plan touches, cached or not."""
-    values = {"slots": _SLOTS, "seconds": _SECONDS, "lease": ids.new(), "at_once": ids.EPOCH}
+    lease = {"seconds": _SECONDS, "lease": ids.new(), "at_once": ids.EPOCH}
+    values = Rooms(_SLOTS).parameters() | lease
     explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM.strip().encode()
     async with connection.transaction(force_rollback=True):
         cursor = await connection.execute(explain, values)

@@ -29,6 +29,8 @@ class Receiver:
     #: Requests by `webhook-id`, and by it and the path.
     by_event: Counter[str] = field(default_factory=Counter)
     by_delivery: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: When each event first came, on the monotonic clock.
+    arrived: dict[str, float] = field(default_factory=dict)
     #: Raw HMAC keys by path; a path without one is not verified.
     keys: dict[str, bytes] = field(default_factory=dict)
     verified: int = 0
@@ -53,6 +55,7 @@ class Receiver:
         self.by_event[event] += 1
         self.by_delivery[event, path] += 1
         self.last_at = time.monotonic()
+        self.arrived.setdefault(event, self.last_at)
         self.open += 1
         self.peak = max(self.peak, self.open)
         if path in self.keys:

@@ -105,8 +105,10 @@ class EndpointHealth(models.Model):
     first_exhausted_at = models.DateTimeField(null=True, blank=True)
     #: Nothing is claimed for the endpoint until then (Retry-After, open breaker).
     paused_until = models.DateTimeField(null=True, blank=True)
-    #: Failures in a row that held a slot: timeouts, failed connects, failed TLS.
+    #: Failures in a row that held a slot: timeouts, failed connects, failed TLS; see breaker.py.
     consecutive_stalls = models.PositiveIntegerField(default=0)
+    #: The delivery whose attempt decides, while the breaker is half open.
+    probe_id = models.UUIDField(null=True, blank=True)
 
     class Meta:
         db_table = "endpoint_health"

@@ -9,6 +9,7 @@ from deliveries.claim import Claims
 from deliveries.models import OpenDelivery
 from deliveries.outcome import LeasedDelivery, Outcome, Request, Verdict
 from deliveries.record import Recorded, record
+from deliveries.rooms import Rooms
 from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import Connection, connect
 
@@ -26,7 +27,7 @@ def with_connection(work: Callable[[Connection], Awaitable[T]]) -> T:
 
 
 def claimed(slots: int = 100) -> list[LeasedDelivery]:
-    return with_connection(lambda c: Claims().claim(c, slots=slots, seconds=30)).deliveries
+    return with_connection(lambda c: Claims().claim(c, rooms=Rooms(slots), seconds=30)).deliveries
 
 
 def lease(row: OpenDelivery) -> LeasedDelivery:

@@ -7,6 +7,7 @@ import pytest
 from deliveries.claim import claim, load_events
 from deliveries.models import DeliveryStatus, Lease, OpenDelivery, Trigger
 from deliveries.outcome import Closed, LeasedDelivery
+from deliveries.rooms import Rooms
 from endpoints.models import EndpointHealth
 from tests import rows
 from tests.integration.deliveries.leasing import claimed, with_connection
@@ -53,8 +54,10 @@ def test_racing_claims_share_the_rows_without_overlap() -> None:
 
     async def race() -> list[LeasedDelivery]:
         connections = [await connect("test") for _ in range(4)]
-        batches = await asyncio.gather(*[claim(c, slots=20, seconds=30) for c in connections])
-        rest = await claim(connections[0], slots=60, seconds=30)
+        batches = await asyncio.gather(
+            *[claim(c, rooms=Rooms(20), seconds=30) for c in connections]
+        )
+        rest = await claim(connections[0], rooms=Rooms(60), seconds=30)
         for connection in connections:
             await connection.close()
         return [leased for batch in [*batches, rest] for leased in batch.deliveries]
@@ -76,7 +79,9 @@ def test_racing_claims_of_uneven_lanes_share_them_without_overlap() -> None:
         connections = [await connect("test") for _ in range(4)]
         leased: list[LeasedDelivery] = []
         while len(leased) < len(made):
-            batches = await asyncio.gather(*[claim(c, slots=8, seconds=30) for c in connections])
+            batches = await asyncio.gather(
+                *[claim(c, rooms=Rooms(8), seconds=30) for c in connections]
+            )
             assert any(batch.deliveries for batch in batches)
             leased += [delivery for batch in batches for delivery in batch.deliveries]
         for connection in connections:
@@ -220,7 +225,7 @@ def test_a_claim_tells_whether_more_may_be_due(due: list[int], slots: int, *, mo
         for _ in range(count):
             rows.open_delivery(rows.event(tenant), endpoint)
 
-    found = with_connection(lambda c: claim(c, slots=slots, seconds=30))
+    found = with_connection(lambda c: claim(c, rooms=Rooms(slots), seconds=30))
 
     assert (len(found.deliveries), found.more) == (sum(due), more)
 

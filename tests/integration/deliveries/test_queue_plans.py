@@ -16,6 +16,7 @@ from deliveries.claim_statement import CLAIM, CLAIM_LIMITED
 from deliveries.outcome import Closed, LeasedDelivery
 from deliveries.record import RECORD, RECORD_AND_REPORT, _columns
 from deliveries.reopening import REOPEN, reopening
+from deliveries.rooms import Rooms
 from deliveries.sweep import ABANDONED, ENDED
 from tests import rows
 from tests.integration.deliveries.leasing import dead, delivered, with_connection
@@ -23,7 +24,7 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import PLANNED_ONCE, Connection, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = ("open_delivery", "dead_letter", "throttle")
+TABLES = ("open_delivery", "dead_letter", "throttle", "endpoint_health")
 Values = dict[str, Any] | Sequence[Any]
 
 
@@ -45,7 +46,8 @@ def report_values() -> Values:
 
 
 def claim_values() -> Values:
-    return {"slots": 256, "seconds": 20.0, "lease": ids.new(), "at_once": ids.EPOCH}
+    lease = {"seconds": 20.0, "lease": ids.new(), "at_once": ids.EPOCH, "probe": 75.0}
+    return Rooms(256).parameters() | lease
 
 
 def reopen_values() -> Values:
@@ -87,6 +89,37 @@ def test_rows_are_looked_up_by_index(
     scans = list(passes(generic_plan(statement, values())))
 
     assert [scan for scan in scans if scan["Relation Name"] in TABLES] == []
+
+
+@pytest.mark.parametrize(
+    "statement", [pytest.param(CLAIM, id="claim"), pytest.param(CLAIM_LIMITED, id="claim, limited")]
+)
+def test_a_claim_does_not_sort_the_queue_to_find_the_next_lane(statement: str) -> None:
+    """Rows that statistics do not know of made it fetch all of them once a lane."""
+    tenant = rows.tenant()
+    rows.open_delivery(rows.event(tenant), rows.endpoint(tenant))
+    with connection.cursor() as cursor:
+        cursor.execute(MANY)
+
+    plan = generic_plan(statement, claim_values())
+
+    (lanes,) = [part for part in plan["Plans"] if part.get("Subplan Name") == "CTE lane"]
+    kinds = {node["Node Type"] for node in nodes(lanes)}
+    assert kinds >= {"Recursive Union", "Index Scan"}
+    assert kinds & {"Sort", "Bitmap Heap Scan"} == set()
+
+
+MANY = """
+INSERT INTO open_delivery
+SELECT (jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid()))).*
+FROM open_delivery first, generate_series(1, 1000)
+"""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
 
 
 def generic_plan(statement: str, values: Values) -> dict[str, Any]:

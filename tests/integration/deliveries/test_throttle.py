@@ -11,6 +11,7 @@ import pytest
 from deliveries.claim import Claimed, Claims, claim
 from deliveries.models import Attempt, DeliveryStatus, OpenDelivery, Trigger
 from deliveries.outcome import Closed, LeasedDelivery
+from deliveries.rooms import Rooms
 from endpoints.models import Endpoint, Tenant, Throttle
 from tests import rows
 from tests.integration.deliveries.leasing import with_connection
@@ -31,7 +32,7 @@ def backlog(tenant: Tenant, count: int, **values: object) -> Endpoint:
 
 
 def claim_once(slots: int = 100) -> Claimed:
-    return with_connection(lambda c: claim(c, slots=slots, seconds=30, limited=True))
+    return with_connection(lambda c: claim(c, rooms=Rooms(slots), seconds=30, limited=True))
 
 
 def claimed(slots: int = 100) -> list[LeasedDelivery]:
@@ -59,7 +60,7 @@ def test_a_loop_obeys_rates_once_it_has_met_one() -> None:
     claims = Claims()
 
     def next_one() -> tuple[dict[object, int], bool]:
-        found = with_connection(lambda c: claims.claim(c, slots=20, seconds=30))
+        found = with_connection(lambda c: claims.claim(c, rooms=Rooms(20), seconds=30))
         return Counter(d.endpoint_id for d in found.deliveries), found.limited
 
     # The statement without rates leaves such lanes out, and tells of them.
@@ -71,7 +72,7 @@ def test_a_loop_obeys_rates_once_it_has_met_one() -> None:
 def test_a_lone_delivery_with_a_rate_needs_no_second_look() -> None:
     filled(backlog(rows.tenant(), 1, throttle_rate=1).id, 60)
 
-    found = with_connection(lambda c: Claims().claim(c, slots=20, seconds=30))
+    found = with_connection(lambda c: Claims().claim(c, rooms=Rooms(20), seconds=30))
 
     assert (len(found.deliveries), found.throttled) == (1, None)
 
@@ -260,7 +261,7 @@ def test_racing_claims_take_no_more_than_there_is() -> None:
         taken: Counter[object] = Counter()
         for _ in range(4):
             found = await asyncio.gather(
-                *[claim(c, slots=50, seconds=30, limited=True) for c in connections]
+                *[claim(c, rooms=Rooms(50), seconds=30, limited=True) for c in connections]
             )
             taken.update(d.endpoint_id for one in found for d in one.deliveries)
         for connection in connections:

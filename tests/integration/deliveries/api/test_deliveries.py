@@ -179,7 +179,9 @@ def test_a_pending_delivery_says_what_it_waits_for(
     assert shown["nextAttempt"] == wire(due)
 
 
-@pytest.mark.parametrize(("stalls", "reason"), [(0, "retry_after"), (4, "breaker")])
+@pytest.mark.parametrize(
+    ("stalls", "reason"), [(0, "retry_after"), (4, "retry_after"), (5, "breaker")]
+)
 def test_a_paused_endpoint_holds_what_is_due(
     api: Api, event: Event, endpoint: Endpoint, stalls: int, reason: str
 ) -> None:

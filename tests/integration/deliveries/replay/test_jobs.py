@@ -366,7 +366,7 @@ def test_an_empty_selection_is_finished_at_once_or_soon(tenant: Tenant) -> None:
 def test_an_open_breaker_is_passed_by_and_a_retry_after_is_not(tenant: Tenant) -> None:
     later = NOW() + timedelta(hours=1)
     broken, asked = make_endpoint(tenant), make_endpoint(tenant)
-    EndpointHealth.objects.create(endpoint=broken, paused_until=later, consecutive_stalls=3)
+    EndpointHealth.objects.create(endpoint=broken, paused_until=later, consecutive_stalls=5)
     EndpointHealth.objects.create(endpoint=asked, paused_until=later)
     letter = make_dead(tenant, broken)
     make_dead(tenant, asked)
