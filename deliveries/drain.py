@@ -50,10 +50,10 @@ LOOK_FOR_REPLAYS = 5.0
 TAKE_UP = 0.2
 #: Seconds a lease outlives the longest send, for the outcome to be written.
 LEASE_MARGIN = 15.0
-#: Seconds to collect work when at least GATHER_FROM sends will end soon: larger batches then cost
-#: less than the wait; below, a delivery goes out at once.
+#: Seconds to collect work after a claim of at least GATHER_FROM: larger batches then cost less than
+#: the wait; below, a delivery goes out, and its outcome is written, at once.
 GATHER = 0.004
-GATHER_FROM = 16
+GATHER_FROM = 4
 #: Outcomes that wait to be written when the loop stops claiming.
 BEHIND = 2000
 #: Seconds before the next try when the database cannot be reached.
@@ -110,6 +110,7 @@ class DeliveryLoop:
         self._sends: set[asyncio.Task[None]] = set()
         self._due_times = DueTimes()
         self._looked_at = 0.0
+        self._batch = 0  # Size of the last claim that found something.
         self._stopping = False
         #: Set when there may be something to claim, and when a slot has become free.
         self._work = asyncio.Event()
@@ -151,7 +152,7 @@ class DeliveryLoop:
         await self._waker.aclose()
 
     def _gather(self) -> float:
-        return GATHER if self._slots.quick >= GATHER_FROM else 0.0
+        return GATHER if self._batch >= GATHER_FROM else 0.0
 
     async def _claim_forever(self) -> None:
         while not self._stopping:
@@ -182,6 +183,7 @@ class DeliveryLoop:
         self._due_times.throttled(claimed.throttled)
         batch = claimed.deliveries
         if batch:
+            self._batch = len(batch)
             await self._start(connection, batch, leased_at)
         if batch and len(batch) >= min(rooms.slots, self._options.in_flight // PASSED_ON):
             await self._waker.hint()
@@ -251,16 +253,14 @@ class DeliveryLoop:
 
     def _recorded(self, batch: Sequence[Outcome], recorded: Recorded) -> None:
         """Remember when the retries just written are due, to be there in time."""
-        for outcome in batch:
-            if outcome.verdict is Verdict.RETRY:
-                self._due_times.add(outcome.delay)
+        for delay in (outcome.delay for outcome in batch if outcome.verdict is Verdict.RETRY):
+            self._due_times.add(delay)
         measuring.count_recorded(batch, recorded.delivery_ids)
         metrics.set_in_flight(len(self._sends))
         if self._recorder.waiting >= BEHIND:
             # The loop may have stopped claiming for that.
             self._work.set()
-        stale = len(batch) - len(recorded.delivery_ids)
-        if stale:
+        if stale := len(batch) - len(recorded.delivery_ids):
             log.warning("stale_outcomes count=%d", stale)
 
     async def _until_work(self) -> None:
