@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dev.drills import database, deaths, figures, hints, history, pages, replays, rotation
+from dev.drills import cells, database, deaths, figures, hints, history, pages, replays, rotation
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
 from dev.terminal import run, say
@@ -44,6 +44,7 @@ DRILLS = {
     "lists": Drill(figures.lists, 1_000_000, 5_000),
     "pages": Drill(pages.pages, 5_000_000, 3_000, pages.pages_short),
     "postgres-restart": Drill(database.postgres_restart, 5, 1),
+    "cells": Drill(cells.cells, 1_000, 40),
 }
 
 

@@ -83,12 +83,15 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         raise RelocationError("The lines are not complete.")
     for line in lines[1:-1]:
         table, _, row = line.partition("\t")
-        yield table, _not_default(row) if table == "organization" else row
+        yield table, _ordinary(row) if table == "organization" else row
 
 
-def _not_default(row: str) -> str:
-    """The other cell has a default organization of its own."""
-    return json.dumps({**json.loads(row), "is_default": False})
+def _ordinary(row: str) -> str:
+    """The other cell has a default organization of its own, and that keeps svix' name for it."""
+    organization = json.loads(row)
+    if organization["is_default"]:
+        organization.update(is_default=False, subject=None)
+    return json.dumps(organization)
 
 
 def _store(table: str, rows: Iterator[str]) -> None:

@@ -59,14 +59,11 @@ def imported(text: str, directory: Path, *ring: str) -> str:
     return output.getvalue().strip()
 
 
-def contents(organization: Organization) -> dict[str, Any]:
-    """Return all rows that move, by table, and what a default organization is apart from."""
+def contents(organization: Organization) -> list[str]:
+    """Return all rows that move, each behind its table."""
     with connection.cursor() as cursor:
         cursor.execute(relocation._READ, {"id": organization.id})
-        return {
-            f"{table} {number}": row.replace('"is_default":true', '"is_default":false')
-            for number, (_, table, row) in enumerate(sorted(cursor.fetchall()))
-        }
+        return sorted(f"{position} {table} {row}" for position, table, row in cursor.fetchall())
 
 
 def empty(organization: Organization) -> None:
@@ -81,10 +78,12 @@ def counts() -> list[int]:
     return [model.objects.count() for model in MODELS]
 
 
-def test_it_arrives_as_it_was(organization: Organization, tmp_path: Path) -> None:
+@pytest.mark.django_db
+def test_it_arrives_as_it_was(tmp_path: Path) -> None:
+    organization = Organization.objects.create(name="Unit", subject="org_unit")
     key = stocked(organization)
     before, text = contents(organization), exported(organization)
-    assert [table.split()[0] for table in before] == [
+    assert [row.split()[1] for row in before] == [
         "organization", "event_type", "tenant", "api_key", "endpoint", "signing_secret",
         "signing_secret",
     ]  # fmt: skip
@@ -93,17 +92,31 @@ def test_it_arrives_as_it_was(organization: Organization, tmp_path: Path) -> Non
     made = imported(text, tmp_path, NEW, OLD)
 
     assert made == ids.to_text(ids.ORGANIZATION, organization.id)
-    moved = Organization.objects.get(id=organization.id)
-    assert contents(moved) == before
-    assert moved.is_default is False
+    assert contents(organization) == before
     found = api_keys.find(key)
     assert found is not None
     assert found.organization_id == organization.id
-    entries = AuditEntry.objects.filter(organization_id=moved.id, action__startswith="organ")
+    entries = AuditEntry.objects.filter(organization_id=organization.id, action__startswith="organ")
     assert list(entries.order_by("id").values_list("action", "detail")) == [
         ("organization.exported", {"rows": 7}),
         ("organization.imported", {"rows": 7}),
     ]
+
+
+def test_a_default_organization_becomes_an_ordinary_one(
+    organization: Organization, tmp_path: Path
+) -> None:
+    Organization.objects.filter(id=organization.id).update(subject="org_default")
+    text = exported(organization)
+    empty(organization)
+    there = Organization.objects.create(name="there", is_default=True, subject="org_default")
+
+    imported(text, tmp_path, OLD)
+
+    moved = Organization.objects.get(id=organization.id)
+    assert (moved.is_default, moved.subject) == (False, None)
+    there.refresh_from_db()
+    assert (there.is_default, there.subject) == (True, "org_default")
 
 
 def test_its_secrets_go_over_to_the_other_ring(organization: Organization, tmp_path: Path) -> None:
