@@ -67,7 +67,7 @@ class Nginx(Router):
         configuration.write_text(self._configuration(directory))
         self.process = Process(
             name="router",
-            command=[program, "-p", str(directory), "-c", str(configuration)],
+            command=[program, "-e", "stderr", "-p", directory, "-c", configuration],
             log=directory / "router.log",
             guardian=guardian,
             environment={"PATH": os.defpath},
