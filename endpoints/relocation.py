@@ -83,6 +83,8 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         raise RelocationError("The lines are not complete.")
     for line in lines[1:-1]:
         table, _, row = line.partition("\t")
+        if table not in TABLES:
+            raise RelocationError("There is a line of a table that does not move.")
         yield table, _ordinary(row) if table == "organization" else row
 
 

@@ -9,10 +9,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
+
 from dev.guardian import Guardian
-from dev.ports import answers, free_port
+from dev.ports import free_port
 from dev.processes import Process
 
 _HOST = "127.0.0.1"
@@ -75,12 +78,19 @@ class Nginx(Router):
 
     def start(self) -> None:
         self.process.start()
-        self.process.wait_until(lambda: answers(_HOST, self.port), within=30)
+        # It listens before it knows its signals: one that comes too early would end it.
+        self.process.wait_until(self._answers, within=30)
 
     def move(self, key: str, cell: str) -> None:
         with self._moved.open("a") as moved:
             moved.write(f"{key[:16]} {cell};\n")
         self.process.send(signal.SIGHUP)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.url).status_code == HTTPStatus.NOT_FOUND
+        except httpx.TransportError:
+            return False
 
     def _configuration(self, directory: Path) -> str:
         """Fill in what differs here: addresses, and where the moved keys are."""

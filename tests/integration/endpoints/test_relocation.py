@@ -178,8 +178,9 @@ def test_what_is_here_already_is_not_taken_in(organization: Organization, tmp_pa
         (lambda lines: ["organization-1\t0001_initial", *lines[1:]], "of the same version"),
         (lambda lines: lines[:-1], "not complete"),
         (lambda lines: [*lines[:3], lines[-1]], "not complete"),
+        (lambda lines: [*lines[:2], "auth_user\t{}", *lines[3:]], "that does not move"),
     ],
-    ids=["empty", "no head", "other version", "no end", "a gap"],
+    ids=["empty", "no head", "other version", "no end", "a gap", "other table"],
 )
 def test_a_broken_file_changes_nothing(
     organization: Organization, tmp_path: Path, cut: Any, message: str
