@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dev.drills import (
+    cells,
     database,
     deaths,
     figures,
@@ -58,6 +59,7 @@ DRILLS = {
     "lists": Drill(figures.lists, 1_000_000, 5_000),
     "pages": Drill(pages.pages, 5_000_000, 3_000, pages.pages_short),
     "postgres-restart": Drill(database.postgres_restart, 5, 1),
+    "cells": Drill(cells.cells, 1_000, 40),
 }
 
 

@@ -1,7 +1,9 @@
 """API keys: making them, and finding the caller behind one.
 
-A key is `whk_`, 12 public characters by which its row is found, and 256 random bits. The row
-holds only a SHA-256 of the whole: a dump of the database lets nobody in. Each process remembers
+A key is `whk_`, 12 public characters by which its row is found, and 256 random bits. Where
+WEBHOOKS_CELL names the cell, the first two of the public ones are its name, for a router in front
+of several cells to tell by. The row holds only a SHA-256 of the whole: a dump of the database lets
+nobody in. Each process remembers
 what it found for a few seconds, so a revoked key is refused everywhere within 5 s.
 """
 
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from endpoints.models import ApiKey, Organization, PortalSession, Tenant
@@ -64,8 +67,9 @@ def create(
 
 
 def new_text() -> str:
-    public = "".join(secrets.choice(ids.ALPHABET) for _ in range(PREFIX_LENGTH - len(MARK)))
-    return f"{MARK}{public}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    known = MARK + settings.ENVIRONMENT.WEBHOOKS_CELL
+    public = "".join(secrets.choice(ids.ALPHABET) for _ in range(PREFIX_LENGTH - len(known)))
+    return f"{known}{public}_{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
 def find(text: str) -> Principal | None:

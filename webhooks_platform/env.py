@@ -67,6 +67,7 @@ class Environment(BaseSettings):
     WEBHOOKS_HTTPS_ONLY: bool = False
     WEBHOOKS_ALLOWED_HOSTS: Texts = []
     WEBHOOKS_PUBLIC_URL: str = "http://127.0.0.1:8000"
+    WEBHOOKS_CELL: str = Field(default="", pattern=r"^(?:[0-9a-hjkmnp-tv-z]{2})?$")
     WEBHOOKS_MAX_BODY: int = Field(default=1_048_576, ge=1024, le=67_108_864)
     WEBHOOKS_IN_FLIGHT: int = Field(default=256, ge=1, le=10_000)
     WEBHOOKS_ENDPOINT_IN_FLIGHT: int | None = Field(default=None, ge=1, le=10_000)

@@ -4,6 +4,9 @@ They use the same parser, keys, scopes and errors as the views that Django serve
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -39,9 +42,11 @@ from webhooks_platform.api.hosts import check_host
 from webhooks_platform.api.parsing import check_content_type
 from webhooks_platform.api.request_ids import HEADER as REQUEST_ID
 from webhooks_platform.lib import ids
+from webhooks_platform.lib.database import Connection
 from webhooks_platform.lib.reconnecting import Reconnecting
 
 ACCEPTED = 202
+_T = TypeVar("_T")
 
 
 class Door(ABC):
@@ -92,21 +97,24 @@ class Door(ABC):
         found = self._catalogues.recall(organization_id)
         if found is not None:
             return found
-        try:
-            return await self._catalogues.load(organization_id, await self._keys.get())
-        except psycopg.OperationalError:
-            raise errors.unavailable() from None
+        return await self._asked(partial(self._catalogues.load, organization_id))
 
     async def find_earlier(self, publication: Publication) -> Accepted | None:
         """Return what the same request stored before under its idempotency key."""
-        try:
-            return await find_earlier(await self._keys.get(), publication)
-        except psycopg.OperationalError:
-            raise errors.unavailable() from None
+        return await self._asked(lambda connection: find_earlier(connection, publication))
 
     async def _look_up(self, token: str) -> Principal:
+        return await self._asked(partial(bearer.authenticate_async, token))
+
+    async def _asked(self, question: Callable[[Connection], Awaitable[_T]]) -> _T:
+        """Ask the database; once more if the connection, unused for a while, turns out dead."""
         try:
-            return await bearer.authenticate_async(token, await self._keys.get())
+            try:
+                return await question(await self._keys.get())
+            except psycopg.OperationalError:
+                if not self._keys.is_broken:
+                    raise
+            return await question(await self._keys.get())
         except psycopg.OperationalError:
             raise errors.unavailable() from None
 

@@ -7,12 +7,18 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 
 from dev.embedded import EmbeddedStores
 from tests.server import ROOT, Server, running_server
 
 MESSAGE = {"eventType": "a", "payload": {}}
+# Waits until it has ended.
+_END_LOOKUPS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE application_name = 'webhooks-keys'
+"""
 
 
 @pytest.fixture
@@ -56,6 +62,21 @@ def test_answers_503_and_recovers_by_itself(
             assert int(answer.headers["retry-after"]) >= 1
         assert until_accepted(http) == 202
         assert http.get("/app/alice").status_code == 200
+
+
+def test_a_lookup_connection_that_died_unused_refuses_nobody(
+    private_stores: EmbeddedStores, environment: dict[str, str], server: Server
+) -> None:
+    keys = [manage(environment, "create_api_key", "--platform", name) for name in ("a", "b")]
+    first, second = ({"authorization": f"Bearer {key}"} for key in keys)
+    with httpx.Client(base_url=f"{server.url}/api/v1", timeout=20) as http:
+        tenant = {"name": "n", "uid": "bob"}
+        assert http.post("/app", json=tenant, headers=first).status_code == 201
+        assert http.post("/app/bob/msg", json=MESSAGE, headers=first).status_code == 202
+        with psycopg.connect(private_stores.postgres.superuser_url, autocommit=True) as admin:
+            assert admin.execute(_END_LOOKUPS).fetchall() == [(True,)]
+
+        assert http.post("/app/bob/msg", json=MESSAGE, headers=second).status_code == 202
 
 
 def until_accepted(http: httpx.Client) -> int:

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 from pytest_django import DjangoAssertNumQueries
 
 from endpoints import api_keys, remembered
 from endpoints.models import ApiKey, Organization, Tenant
 from endpoints.principals import Principal
 from tests.integration.endpoints.conftest import Api, api_of
+from webhooks_platform import settings as platform_settings
 from webhooks_platform.lib import ids
 
 
@@ -28,6 +30,18 @@ def test_a_key_is_shown_once_and_stored_as_a_digest(organization: Organization) 
     assert len(text) == api_keys.KEY_LENGTH
     assert len(bytes(row.digest)) == 32
     assert text[17:].encode() not in bytes(row.digest)
+
+
+def test_a_key_begins_with_the_name_of_its_cell(organization: Organization) -> None:
+    changed = platform_settings.ENVIRONMENT.model_copy(update={"WEBHOOKS_CELL": "c1"})
+    with override_settings(ENVIRONMENT=changed):
+        text = create(organization)
+
+    assert text.startswith("whk_c1")
+    assert len(text) == api_keys.KEY_LENGTH
+    found = api_keys.find(text)
+    assert found is not None
+    assert found.organization_id == organization.id
 
 
 def test_finds_the_caller_behind_a_key(organization: Organization, alice: Tenant) -> None:
