@@ -9,7 +9,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dev.drills import database, deaths, figures, hints, history, pages, replays, rotation
+from dev.drills import (
+    claims,
+    database,
+    deaths,
+    figures,
+    hints,
+    history,
+    million,
+    pages,
+    replays,
+    rotation,
+    workers,
+)
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
 from dev.terminal import run, say
@@ -39,6 +51,9 @@ DRILLS = {
     "keys": Drill(rotation.keys, 10_000, 300),
     "midnight": Drill(database.midnight, 1000, 100),
     "history": Drill(history.history, 1_000_000, 5_000, history.history_short),
+    "claims": Drill(claims.claims, 10_000_000, 20_000, claims.claims_short),
+    "million": Drill(million.million, 1_000_000, 3_000, million.million_short),
+    "workers": Drill(workers.workers, 8_000, 160, workers.workers_short),
     "replay": Drill(replays.replay, 10_000, 240, replays.replay_short),
     "metrics": Drill(figures.metrics, 10_000, 300),
     "lists": Drill(figures.lists, 1_000_000, 5_000),

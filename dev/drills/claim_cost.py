@@ -1,12 +1,14 @@
-"""Measure what claims cost on a database: `python -m dev.drills.claim_cost`, with its settings.
+"""Measure what claims cost on a database: `python -m dev.drills.claim_cost SLOTS`, by its settings.
 
-Leases what is due and takes every lease back, so that each claim finds the same queue. Prints the
-lower quartile in milliseconds, which a busy machine moves least, and the pages that a claim reads.
+Leases what is due and takes every lease back, so that each claim finds the same queue. Prints
+milliseconds, of which a busy machine moves the lower quartile least, and the pages that a claim
+reads.
 """
 
 import asyncio
 import json
 import statistics
+import sys
 import time
 
 import django
@@ -21,7 +23,7 @@ from webhooks_platform.lib import ids  # noqa: E402
 from webhooks_platform.lib.database import Connection, connect  # noqa: E402
 
 _ROUNDS = 200
-_SLOTS = 50
+_SLOTS = int(sys.argv[1])
 _SECONDS = 30
 
 
@@ -31,9 +33,14 @@ class _Undo(Exception):  # noqa: N818 - nothing has failed.
 
 async def measure() -> dict[str, float]:
     async with await connect("claim-cost") as connection:
-        milliseconds = [await _round(connection) for _ in range(_ROUNDS)]
         pages = await _pages(connection)
-    return {"milliseconds": statistics.quantiles(milliseconds, n=4)[0], "pages": pages}
+        milliseconds = [await _round(connection) for _ in range(_ROUNDS)]
+    return {
+        "milliseconds": statistics.quantiles(milliseconds, n=4)[0],
+        "median": statistics.median(milliseconds),
+        "p99": statistics.quantiles(milliseconds, n=100)[-1],
+        "pages": pages,
+    }
 
 
 async def _round(connection: Connection) -> float:
