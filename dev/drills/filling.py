@@ -63,6 +63,11 @@ def _make_tenant(client: httpx.Client, url: str, endpoints: int) -> None:
         made(client.post(f"/api/v1/app/{app}/endpoint", json={"url": url}))
 
 
+def fill_waiting(platform: Platform, count: int, *, first: int, lanes: int) -> None:
+    """Add deliveries, without events, that are due in an hour."""
+    platform.query(_ROWS + _QUEUE, first, lanes, count, _HOUR)
+
+
 def fill_due(platform: Platform, count: int, *, first: int, lanes: int) -> None:
     """Add deliveries, without events, that have been due for an hour; they cannot be sent."""
     platform.query(_ROWS + _QUEUE, first, lanes, count, -_HOUR)
