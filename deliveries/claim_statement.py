@@ -188,10 +188,9 @@ waiting AS MATERIALIZED (
     LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
 ),
 {rates.buckets}ready AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY first_due) AS lane_turn
-        FROM ({rates.ready}) sending) ranked
-    ORDER BY lane_turn, first_due LIMIT %(slots)s
+    SELECT * FROM ({rates.ready}) sending
+    ORDER BY row_number() OVER (PARTITION BY tenant_id ORDER BY first_due), first_due
+    LIMIT %(slots)s
 ),
 share AS MATERIALIZED (
     SELECT tenant_id, least(ceil(%(slots)s::numeric / (count(*) * count(*) OVER ())),
@@ -213,8 +212,7 @@ candidate AS (
     SELECT * FROM first_round
     UNION ALL
     SELECT filled.endpoint_id, filled.tenant_id, filled.version, filled.tenant_version,
-           filled.first_due, filled.closed, filled.due_by{rates.carried}, filled.lane_turn,
-           filled.rows, due.*
+           filled.first_due, filled.closed, filled.due_by{rates.carried}, filled.rows, due.*
     FROM spare CROSS JOIN first_round filled,
          LATERAL ({_offer("filled", "filled.rows + spare.rows")}) due
     WHERE spare.rows > 0 AND filled.turn = filled.rows AND {rates.offered_more}
