@@ -4,9 +4,11 @@ Called by the delivery loop. One short statement leases; the transaction is over
 is sent. No row is locked afterwards: the lease's id is the fencing token.
 """
 
+import functools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +25,13 @@ UPDATE lease SET expires_at = clock_timestamp() + %(seconds)s * interval '1 seco
 WHERE id = %(lease)s
 """
 
-# Bounds on the id leave the partitions of other days out of the plan.
+# Bounds on the id leave the partitions of other days out of the plan, which is made once a day:
+# a plan for any id would have to open every day's partition.
 EVENTS = """
 SELECT id, organization_id, event_type, payload,
        coalesce(payload_expires_at <= clock_timestamp(), false) AS expired, traceparent, headers,
        deliver_at
-FROM event WHERE id = ANY(%(ids)s) AND id >= %(first)s AND id <= %(last)s
+FROM event WHERE id = ANY(%(ids)s) AND id >= {first} AND id < {end}
 """
 
 
@@ -41,6 +44,8 @@ class Claimed:
     """What one claim has leased, and what it found of lanes with a rate."""
 
     deliveries: list[LeasedDelivery]
+    #: A lane gave all that it was asked for: it may have more that is due.
+    more: bool = False
     #: There are due deliveries of such lanes, or were until this claim.
     limited: bool = False
     #: Seconds until one of them that was left out may send again; None if none was.
@@ -77,15 +82,19 @@ async def claim(
     statement = CLAIM_LIMITED if limited else CLAIM
     rows = await (await connection.execute(statement, parameters, binary=True)).fetchall()
     if not rows or rows[-1][0] is not None:
-        return Claimed([_leased(lease, row) for row in rows])
+        return _claimed(lease, rows)
     *deliveries, (*_, throttled) = rows
-    return Claimed([_leased(lease, row) for row in deliveries], True, throttled)
+    return replace(_claimed(lease, deliveries), limited=True, throttled=throttled)
 
 
 async def extend(connection: Connection, lease: UUID, *, seconds: float) -> bool:
     """Let a lease end `seconds` from now; False if it was taken back: then send nothing."""
     cursor = await connection.execute(EXTEND, {"lease": lease, "seconds": seconds})
     return cursor.rowcount == 1
+
+
+def _claimed(lease: UUID, rows: Sequence[tuple[Any, ...]]) -> Claimed:
+    return Claimed([_leased(lease, row) for row in rows], more=bool(rows and rows[0][-1]))
 
 
 def _leased(lease: UUID, row: tuple[Any, ...]) -> LeasedDelivery:
@@ -111,9 +120,14 @@ async def load_events(
     connection: Connection, event_ids: Sequence[UUID]
 ) -> dict[UUID, EventContent]:
     """Return the events by id; one that retention has dropped is missing."""
-    wanted = sorted(set(event_ids))
-    parameters = {"ids": wanted, "first": wanted[0], "last": wanted[-1]}
+    wanted = list(set(event_ids))
+    days = ids.timestamp(min(wanted)).date(), ids.timestamp(max(wanted)).date()
     async with connection.cursor(binary=True, row_factory=class_row(EventContent)) as cursor:
-        # Not prepared: a generic plan would have to open every day's partition.
-        await cursor.execute(EVENTS, parameters, prepare=False)
-        return {event.id: event async for event in cursor}
+        await cursor.execute(_of_days(*days), {"ids": wanted}, prepare=True)
+        return {event.id: event for event in await cursor.fetchall()}
+
+
+@functools.lru_cache(maxsize=64)
+def _of_days(first: date, last: date) -> str:
+    """Return EVENTS for ids from the start of one day to the end of another."""
+    return EVENTS.format(first=f"'{ids.of_day(first)[0]}'", end=f"'{ids.of_day(last)[1]}'")

@@ -158,7 +158,10 @@ _WITH = _Rates(
 
 
 def _claim(rates: _Rates) -> str:
-    """Return the statement; its last row is the report, after nulls, if there is one."""
+    """Return the statement; its last row is the report, after nulls, if there is one.
+
+    The last column of the others is how many lanes gave as much as they were first asked for.
+    """
     return f"""
 WITH RECURSIVE moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 lane AS (
@@ -203,7 +206,7 @@ first_round AS MATERIALIZED (
          LATERAL ({_offer("ready", rates.lane_rows)}) due
 ),
 spare AS MATERIALIZED (
-    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows
+    SELECT least(free, ceil(2.0 * free / nullif(lanes, 0)))::int AS rows, lanes
     FROM (SELECT %(slots)s - count(*) AS free,
                  count(*) FILTER (WHERE turn = rows AND {rates.offered_more}) AS lanes
           FROM first_round filled) left_over
@@ -238,7 +241,7 @@ leased AS (
     SELECT %(lease)s, clock_timestamp() + %(seconds)s * interval '1 second', array_agg(id)
     FROM claimed HAVING count(*) > 0
 ){rates.taken}
-SELECT claimed.*, NULL::float8 FROM claimed
+SELECT claimed.*, spare.lanes::float8 FROM claimed CROSS JOIN spare
 UNION ALL
 SELECT {", ".join(["NULL"] * 12)}, report.* FROM ({rates.report}) report
 """

@@ -36,7 +36,7 @@ from deliveries.transport import Transport
 from deliveries.wake import REPLAY, Waker
 from endpoints.policy import SEND_TIMEOUT_MAX
 from webhooks_platform.lib import metrics
-from webhooks_platform.lib.database import Connection, SteadyConnection
+from webhooks_platform.lib.database import PLANNED_ONCE, Connection, SteadyConnection
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class DeliveryLoop:
         self._options = options
         self._transport = transport
         self._waker = waker
-        self._connection = SteadyConnection("webhooks-claim")
+        self._connection = SteadyConnection("webhooks-claim", PLANNED_ONCE)
         self._claims = Claims()
         self._targets = TargetCache()
         self._recorder = Recorder(
@@ -152,25 +152,25 @@ class DeliveryLoop:
         while not self._stopping:
             self._work.clear()
             try:
-                claimed = await self._claim_once()
-            except psycopg.Error as error:
-                log.warning("claim_failed error=%s", type(error).__name__)
-                await asyncio.sleep(BACKOFF)
-                continue
-            except Exception:
-                log.exception("claim_failed")
+                claimed, more = await self._claim_once()
+            except Exception as error:
+                known = isinstance(error, psycopg.Error)
+                log.warning("claim_failed error=%s", type(error).__name__, exc_info=not known)
                 await asyncio.sleep(BACKOFF)
                 continue
             if claimed:
                 await asyncio.sleep(self._gather())
-            else:
+            if not more:
                 await self._until_work()
 
-    async def _claim_once(self) -> int:
-        """Lease and start a batch; return its size, 0 as well when no slot is free."""
+    async def _claim_once(self) -> tuple[int, bool]:
+        """Lease and start a batch; return its size and whether there may be more for free slots.
+
+        Whatever becomes due from now on is told by a hint, or found at the next look.
+        """
         slots = self._free()
         if slots <= 0:
-            return 0
+            return 0, False
         connection = await self._connection.get()
         leased_at = self._looked_at = time.monotonic()
         claimed = await self._claims.claim(connection, slots=slots, seconds=self._options.lease)
@@ -181,7 +181,7 @@ class DeliveryLoop:
             await self._waker.hint()
         if batch:
             await self._start(connection, batch, leased_at)
-        return len(batch)
+        return len(batch), claimed.more or (bool(batch) and not self._waker.hears)
 
     def _free(self) -> int:
         """Return how many more sends may be begun: none while recording is far behind."""

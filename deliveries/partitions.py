@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -57,12 +57,6 @@ class Partition:
         return self.low < high and low < self.high
 
 
-def bounds(day: date) -> tuple[UUID, UUID]:
-    """Return the lowest id of a day and of the next."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return ids.first_at(start), ids.first_at(start + timedelta(days=1))
-
-
 def listed(cursor: CursorWrapper, table: str) -> list[Partition]:
     """Return all partitions but DEFAULT, the oldest first."""
     cursor.execute(LIST, [table])
@@ -103,7 +97,7 @@ def _once(step: Callable[[CursorWrapper], T]) -> T:
 def missing_days(cursor: CursorWrapper, table: str, wanted: list[date]) -> list[date]:
     """Return which of the wanted days have no partition, and the days of DEFAULT's rows."""
     present = listed(cursor, table)
-    absent = {day for day in wanted if not any(part.overlaps(*bounds(day)) for part in present)}
+    absent = {day for day in wanted if not any(part.overlaps(*ids.of_day(day)) for part in present)}
     return sorted(absent | set(_default_days(cursor, table)))
 
 
@@ -113,7 +107,7 @@ def _default_days(cursor: CursorWrapper, table: str) -> list[date]:
     while first := _first_id(cursor, table, low):
         day = ids.timestamp(first).date()
         days.append(day)
-        low = bounds(day)[1]
+        low = ids.of_day(day)[1]
     return days
 
 
@@ -127,7 +121,7 @@ def days_ahead(cursor: CursorWrapper) -> int:
     """Return for how many days after today all tables have partitions; -1 if not for today."""
     present = [listed(cursor, table) for table in TABLES]
     ahead, day = -1, today()
-    while all(any(part.overlaps(*bounds(day)) for part in parts) for parts in present):
+    while all(any(part.overlaps(*ids.of_day(day)) for part in parts) for parts in present):
         ahead, day = ahead + 1, day + timedelta(days=1)
     return ahead
 
@@ -143,7 +137,7 @@ def make_day(cursor: CursorWrapper, table: str, day: date) -> bool:
     Locks the table when rows are to be moved, or may be arriving; otherwise only DEFAULT, and
     that for no longer than the catalog's change takes.
     """
-    low, high = bounds(day)
+    low, high = ids.of_day(day)
     if _first_id(cursor, table, LOWEST) or day <= today() + timedelta(days=1):
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     if any(part.overlaps(low, high) for part in listed(cursor, table)):
@@ -198,7 +192,7 @@ def adopt_default(cursor: CursorWrapper, table: str) -> bool:
     days = _default_days(cursor, table)
     if not days:
         return False
-    low, high = bounds(days[0])[0], bounds(days[-1])[1]
+    low, high = ids.of_day(days[0])[0], ids.of_day(days[-1])[1]
     if any(part.overlaps(low, high) for part in listed(cursor, table)):
         return False
     name = f"{table}_{days[0]:%Y%m%d}"

@@ -17,7 +17,7 @@ import psycopg
 
 from deliveries.outcome import Outcome
 from deliveries.record import Recorded, record
-from webhooks_platform.lib.database import SteadyConnection
+from webhooks_platform.lib.database import PLANNED_ONCE, SteadyConnection
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Recorder:
 
     def __init__(self, *, patience: float, disable_after: float, close: Close, done: Done) -> None:
         """`patience` is in seconds, from a stop until what cannot be written is given up."""
-        self._connection = SteadyConnection("webhooks-record")
+        self._connection = SteadyConnection("webhooks-record", PLANNED_ONCE)
         self._patience = patience
         self._disable_after = disable_after
         self._close = close

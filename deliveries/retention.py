@@ -153,7 +153,7 @@ def drop_expired(
     deliveries, in the partition of the past; it loses them once they are not needed any more.
     """
     now = today or partitions.today()
-    limit = partitions.bounds(now - timedelta(days=_days(retention_days)))[0]
+    limit = ids.of_day(now - timedelta(days=_days(retention_days)))[0]
     return [
         name for table in partitions.TABLES for name in _drop_expired(table, limit, dry_run=dry_run)
     ]

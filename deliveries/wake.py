@@ -99,6 +99,11 @@ class Waker:
             pipeline.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
             return int((await pipeline.execute())[-1])
 
+    @property
+    def hears(self) -> bool:
+        """Whether hints can come, as far as is known."""
+        return self.pace.may_hint()
+
     async def wait(self, seconds: float) -> bytes | None:
         """Return the token that comes within `seconds` (at most 1); without Redis, just wait."""
         if not self.pace.may_hint():

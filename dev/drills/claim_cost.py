@@ -20,7 +20,7 @@ django.setup()
 from deliveries.claim import claim, load_events  # noqa: E402 - needs the settings.
 from deliveries.claim_statement import CLAIM  # noqa: E402
 from webhooks_platform.lib import ids  # noqa: E402
-from webhooks_platform.lib.database import Connection, connect  # noqa: E402
+from webhooks_platform.lib.database import PLANNED_ONCE, Connection, connect  # noqa: E402
 
 _ROUNDS = 200
 _SLOTS = int(sys.argv[1])
@@ -28,7 +28,7 @@ _SECONDS = 30
 
 
 async def measure() -> dict[str, float]:
-    async with await connect("claim-cost") as connection:
+    async with await connect("claim-cost", PLANNED_ONCE) as connection:
         pages = await _pages(connection)
         milliseconds = [await _round(connection) for _ in range(_ROUNDS)]
     return {

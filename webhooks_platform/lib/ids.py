@@ -5,7 +5,7 @@ The text is Crockford's base32 in lower case, so that text order is time order. 
 attempt's timestamp: the two never disagree.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -71,3 +71,9 @@ def first_at(when: datetime) -> UUID:
     No id is older than 1970: for what was before, it is the lowest of all.
     """
     return UUID(int=max(0, (when - EPOCH) // timedelta(milliseconds=1)) << 80)
+
+
+def of_day(day: date) -> tuple[UUID, UUID]:
+    """Return the lowest id of a day (UTC) and of the next; bounds of a partition."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return first_at(start), first_at(start + timedelta(days=1))

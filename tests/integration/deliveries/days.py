@@ -29,7 +29,7 @@ def partitions_as_migrated() -> Iterator[None]:
         for table in partitions.TABLES:
             for part in partitions.listed(cursor, table)[1:]:
                 cursor.execute(f"DROP TABLE {part.name}")
-            past, low = f"{table}_past", partitions.bounds(partitions.today())[0]
+            past, low = f"{table}_past", ids.of_day(partitions.today())[0]
             cursor.execute(f"TRUNCATE {table}")
             cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {past}")
             cursor.execute(

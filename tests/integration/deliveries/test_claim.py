@@ -204,6 +204,37 @@ def test_events_are_loaded_with_their_bytes() -> None:
     assert loaded[emptied.id].payload is None
 
 
+@pytest.mark.parametrize(
+    ("due", "slots", "more"),
+    [
+        pytest.param([1], 4, False, id="all of it"),
+        pytest.param([2, 2], 8, False, id="all, of two lanes"),
+        pytest.param([4], 4, True, id="all slots"),
+        pytest.param([3, 1], 4, True, id="a lane that filled its share"),
+    ],
+)
+def test_a_claim_tells_whether_more_may_be_due(due: list[int], slots: int, *, more: bool) -> None:
+    tenant = rows.tenant()
+    for count in due:
+        endpoint = rows.endpoint(tenant)
+        for _ in range(count):
+            rows.open_delivery(rows.event(tenant), endpoint)
+
+    found = with_connection(lambda c: claim(c, slots=slots, seconds=30))
+
+    assert (len(found.deliveries), found.more) == (sum(due), more)
+
+
+def test_events_of_two_days_are_loaded_with_one_statement() -> None:
+    tenant = rows.tenant()
+    today = rows.event(tenant)
+    earlier = rows.event(tenant, id=ids.first_at(datetime.now(UTC) - timedelta(days=3)))
+
+    loaded = with_connection(lambda c: load_events(c, [today.id, earlier.id]))
+
+    assert set(loaded) == {today.id, earlier.id}
+
+
 def test_of_more_lanes_than_slots_the_oldest_of_each_tenant_go_first() -> None:
     made = {}
     for number in range(3):

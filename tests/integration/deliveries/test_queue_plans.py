@@ -4,6 +4,7 @@ They outlive the emptiness by minutes: what is prepared is planned anew only aft
 a table whose statistics say that it has no rows is planned so, however many it has.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from deliveries.sweep import ABANDONED, ENDED
 from tests import rows
 from tests.integration.deliveries.leasing import dead, delivered, with_connection
 from webhooks_platform.lib import ids
-from webhooks_platform.lib.database import Connection
+from webhooks_platform.lib.database import PLANNED_ONCE, Connection, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLES = ("open_delivery", "dead_letter", "throttle")
@@ -119,6 +120,18 @@ def passes(plan: dict[str, Any], *, first_only: bool = False) -> Iterator[dict[s
         yield plan
     for part in plan.get("Plans", ()):
         yield from passes(part, first_only=plan["Node Type"] == "Limit")
+
+
+def test_one_outcome_is_recorded_without_planning_anew() -> None:
+    planned = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement ~ %s"
+
+    async def run() -> list[tuple[int, int]]:
+        async with await connect("test", PLANNED_ONCE) as own:
+            for _ in range(12):
+                await own.execute(RECORD, record_values(), binary=True)
+            return await (await own.execute(planned, ["receiving AS"])).fetchall()
+
+    assert asyncio.run(run()) == [(10, 0)]
 
 
 @pytest.mark.parametrize("statement", [CLAIM, CLAIM_LIMITED], ids=["claim", "limited"])
