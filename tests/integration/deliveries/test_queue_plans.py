@@ -141,7 +141,7 @@ def test_lanes_that_wait_are_not_looked_at(statement: str) -> None:
     for due_in in (-1.0, *[3600.0] * 20, -1.0):
         rows.open_delivery(rows.event(tenant), rows.endpoint(tenant), due_in=due_in)
 
-    [lanes] = nodes(analysed(statement), {"Node Type": "Recursive Union"})
+    [lanes] = parts_like(analysed(statement), {"Node Type": "Recursive Union"})
 
     assert lanes["Actual Rows"] == 2
 
@@ -152,7 +152,7 @@ def test_no_more_lanes_are_offered_than_slots() -> None:
     for _ in range(5):
         rows.open_delivery(rows.event(tenant), rows.endpoint(tenant))
 
-    [first_round, _] = nodes(analysed(CLAIM, slots=3), {"Node Type": "LockRows"})
+    [first_round, _] = parts_like(analysed(CLAIM, slots=3), {"Node Type": "LockRows"})
 
     assert first_round["Actual Loops"] == 3
 
@@ -173,9 +173,9 @@ def analysed(statement: str, **changed: Any) -> dict[str, Any]:
     return with_connection(explained)
 
 
-def nodes(plan: dict[str, Any], like: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def parts_like(plan: dict[str, Any], like: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the parts of a plan with these properties."""
     if like.items() <= plan.items():
         yield plan
     for part in plan.get("Plans", ()):
-        yield from nodes(part, like)
+        yield from parts_like(part, like)
