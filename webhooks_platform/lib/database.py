@@ -20,7 +20,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 # The queue is empty now and holds 100,000 rows in a minute; plans and statistics of the empty table
 # outlive that. With such a plan recording 500 outcomes took 28 s at 100,000 rows, not 17 ms
 # (docs/adr/0021). Nothing on these connections has a use for a pass over a table.
-PLANNER = "-c enable_seqscan=off -c jit=off"
+PLANNER = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
 
 
 # For statements whose plan does not depend on their values. Left to choose, PostgreSQL plans a
