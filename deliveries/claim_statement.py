@@ -206,13 +206,15 @@ def _claim(rates: _Rates) -> str:
     return f"""
 WITH RECURSIVE moment AS MATERIALIZED (SELECT clock_timestamp() AS now),
 lane AS (
-    (SELECT endpoint_id, next_attempt_at FROM open_delivery WHERE lease_id IS NULL
+    (SELECT endpoint_id, next_attempt_at FROM open_delivery
+     WHERE next_attempt_at <= (SELECT now FROM moment) AND lease_id IS NULL
      ORDER BY endpoint_id, next_attempt_at LIMIT 1)
     UNION ALL
     SELECT following.endpoint_id, following.next_attempt_at
     FROM lane, LATERAL (
         SELECT endpoint_id, next_attempt_at FROM open_delivery
-        WHERE endpoint_id > lane.endpoint_id AND lease_id IS NULL
+        WHERE endpoint_id > lane.endpoint_id AND next_attempt_at <= (SELECT now FROM moment)
+          AND lease_id IS NULL
         ORDER BY endpoint_id, next_attempt_at LIMIT 1) following
 ),
 waiting AS MATERIALIZED (
@@ -229,9 +231,12 @@ waiting AS MATERIALIZED (
     JOIN endpoint e ON e.id = lane.endpoint_id
     JOIN tenant t ON t.id = e.tenant_id
     LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
-    WHERE lane.next_attempt_at <= moment.now
 ),
-{rates.buckets}ready AS MATERIALIZED ({rates.ready}),
+{rates.buckets}ready AS MATERIALIZED (
+    SELECT * FROM ({rates.ready}) sending
+    ORDER BY row_number() OVER (PARTITION BY tenant_id ORDER BY first_due), first_due
+    LIMIT %(slots)s
+),
 share AS MATERIALIZED (
     SELECT tenant_id, least(ceil(%(slots)s::numeric / (count(*) * count(*) OVER ())),
                             ceil({rates.tenant_rows}::numeric / count(*)))::int AS lane_rows
@@ -287,9 +292,11 @@ SELECT {", ".join(["NULL"] * 12)}, report.* FROM ({rates.report}) report
 """
 
 
-# Lanes (endpoints with deliveries that nobody has leased) are found by skipping through the
-# index, one probe each: a row keeps its due time while it is leased, so a lane counts by the
-# first one that is free. The free slots are shared equally by the tenants that may send, and a
+# Lanes (endpoints with due deliveries that nobody has leased) are found by skipping through the
+# index, one probe each, which itself passes by lanes that wait (docs/adr/0026). A row keeps its due
+# time while it is leased, so a lane counts by the first one that is free. Of more lanes than slots
+# only the first of each tenant in turn are offered something: what is offered is locked, and no
+# other could be picked. The free slots are shared equally by the tenants that may send, and a
 # tenant's by its lanes. What short lanes leave is offered, twice over, to those that filled their
 # share. Then turns go round by endpoint inside a tenant and by tenant over all, so that a backlog
 # of one is not in the way of another. A claim changes no indexed column, which keeps it a heap-only

@@ -1,7 +1,7 @@
 """`make gameday`: rehearse failures on private stores, and say PASS or FAIL with the figures.
 
-`python -m dev.gameday [--list] [--short] [DRILL…]`; without names all drills run. The status is
-0 only if every one passed.
+`python -m dev.gameday [--list] [--short] [--size N] [DRILL…]`; without names all drills run. The
+status is 0 only if every one passed.
 """
 
 import argparse
@@ -11,15 +11,18 @@ from dataclasses import dataclass
 
 from dev.drills import (
     cells,
+    claims,
     database,
     deaths,
     figures,
     hints,
     history,
     isolation,
+    million,
     pages,
     replays,
     rotation,
+    workers,
 )
 from dev.drills.rig import Check, Rig, rigged
 from dev.errors import DevError
@@ -35,10 +38,10 @@ class Drill:
     short: int
     run_short: Callable[[Rig, int], list[Check]] | None = None
 
-    def rehearse(self, rig: Rig, *, short: bool) -> list[Check]:
+    def rehearse(self, rig: Rig, *, short: bool, size: int | None = None) -> list[Check]:
         if short:
-            return (self.run_short or self.run)(rig, self.short)
-        return self.run(rig, self.full)
+            return (self.run_short or self.run)(rig, size or self.short)
+        return self.run(rig, size or self.full)
 
 
 DRILLS = {
@@ -54,6 +57,10 @@ DRILLS = {
     "backlog": Drill(isolation.backlog, 100_000, 500, isolation.backlog_short),
     "dns": Drill(isolation.dns, 200, 10, isolation.dns_short),
     "drip": Drill(isolation.drip, 100, 5, isolation.drip_short),
+    "claims": Drill(claims.claims, 10_000_000, 20_000, claims.claims_short),
+    "waiting": Drill(claims.waiting, 20_000, 400),
+    "million": Drill(million.million, 1_000_000, 3_000, million.million_short),
+    "workers": Drill(workers.workers, 8_000, 160, workers.workers_short),
     "replay": Drill(replays.replay, 10_000, 240, replays.replay_short),
     "metrics": Drill(figures.metrics, 10_000, 300),
     "lists": Drill(figures.lists, 1_000_000, 5_000),
@@ -71,7 +78,7 @@ def gameday() -> int:
         return 0
     say("starting   PostgreSQL and Redis; each drill then starts a platform of its own …")
     with rigged() as rig:
-        passed = [_report(rig, name, short=asked.short) for name in asked.drills or DRILLS]
+        passed = [_report(rig, name, asked) for name in asked.drills or DRILLS]
     return 0 if all(passed) else 1
 
 
@@ -80,16 +87,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("drills", nargs="*", metavar="DRILL", help=", ".join(DRILLS))
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--short", action="store_true", help="the sizes of the test suite")
+    parser.add_argument("--size", type=int, help="instead of a drill's own")
     asked = parser.parse_args()
     if unknown := set(asked.drills) - set(DRILLS):
         parser.error(f"no drill {', '.join(sorted(unknown))}")
     return asked
 
 
-def _report(rig: Rig, name: str, *, short: bool) -> bool:
+def _report(rig: Rig, name: str, asked: argparse.Namespace) -> bool:
     began = time.monotonic()
     try:
-        checks = DRILLS[name].rehearse(rig, short=short)
+        checks = DRILLS[name].rehearse(rig, short=asked.short, size=asked.size)
     except DevError as error:
         checks = [Check("error", str(error), False)]
     passed = all(check.holds for check in checks)

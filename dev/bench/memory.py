@@ -44,10 +44,13 @@ class MemoryWatch:
 
     def _look(self) -> None:
         for name, members in families(self._ancestors()).items():
-            self.peaks[name] = max(self.peaks.get(name, 0), sum(map(_bytes_of, members)))
+            self.peaks[name] = max(
+                self.peaks.get(name, 0), sum(map(proportional_set_size, members))
+            )
 
 
-def _bytes_of(pid: int) -> int:
+def proportional_set_size(pid: int) -> int:
+    """Return the bytes of a process, shared pages by its share; 0 if it has ended."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:

@@ -42,9 +42,9 @@ def history(rig: Rig, settled: int) -> list[Check]:
     """Ninety days of partitions and a million settled deliveries: a claim costs the same."""
     with rig.platform(workers=0, beats=0) as platform:
         platform.publish(_DUE)
-        empty = _claim_cost(platform)
+        empty = claim_cost(platform)
         make_history(platform, settled)
-        full = _claim_cost(platform)
+        full = claim_cost(platform)
         days = platform.query(
             "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event'::regclass"
         )
@@ -71,11 +71,11 @@ def _shown(cost: dict[str, float]) -> float:
     return round(cost["milliseconds"], 2)
 
 
-def _claim_cost(platform: Platform) -> dict[str, float]:
+def claim_cost(platform: Platform, slots: int = 50) -> dict[str, float]:
     """Measure in a process of its own, which has the platform's settings."""
     platform.query("VACUUM ANALYZE")
-    finished = subprocess.run(
-        [sys.executable, "-m", "dev.drills.claim_cost"],
+    finished = subprocess.run(  # noqa: S603  Our own program.
+        [sys.executable, "-m", "dev.drills.claim_cost", str(slots)],
         cwd=CHECKOUT,
         env=platform.services.environment,
         capture_output=True,

@@ -61,8 +61,8 @@ class Platform:
 
     def make_tenant(self) -> None:
         with self.client() as client:
-            self.app = _made(client.post("/api/v1/app", json={"name": "drill"}))
-            _made(client.post(f"/api/v1/app/{self.app}/endpoint", json={"url": self.receiver.url}))
+            self.app = made(client.post("/api/v1/app", json={"name": "drill"}))
+            made(client.post(f"/api/v1/app/{self.app}/endpoint", json={"url": self.receiver.url}))
 
     def publish(self, count: int, *, threads: int = 4) -> None:
         """Publish so many events, and enter every answer into the ledger."""
@@ -228,7 +228,7 @@ def _together(steps: list[Callable[[], None]]) -> None:
         thread.join()
 
 
-def _made(answer: httpx.Response) -> str:
+def made(answer: httpx.Response) -> str:
     if answer.status_code != HTTPStatus.CREATED:
         raise DrillError(f"{answer.request.url.path} answered {answer.status_code}")
     return str(answer.json()["id"])

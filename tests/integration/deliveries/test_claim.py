@@ -238,3 +238,30 @@ def test_events_of_two_days_are_loaded_with_one_statement() -> None:
     loaded = with_connection(lambda c: load_events(c, [today.id, earlier.id]))
 
     assert set(loaded) == {today.id, earlier.id}
+
+
+def test_of_more_lanes_than_slots_the_oldest_of_each_tenant_go_first() -> None:
+    made = {}
+    for number in range(3):
+        tenant = rows.tenant()
+        for age in range(1, 5):
+            due_in = -10.0 * age - number
+            row = rows.open_delivery(rows.event(tenant), rows.endpoint(tenant), due_in=due_in)
+            made[number, age] = row.id
+
+    first, second = claimed(slots=5), claimed(slots=7)
+
+    assert {d.id for d in first} == {made[key] for key in [(0, 4), (1, 4), (2, 4), (1, 3), (2, 3)]}
+    assert {d.id for d in [*first, *second]} == set(made.values())
+
+
+def test_lanes_behind_many_that_wait_are_found() -> None:
+    tenant = rows.tenant()
+    made = set()
+    for number in range(30):
+        row = rows.open_delivery(
+            rows.event(tenant), rows.endpoint(tenant), due_in=-1.0 if number % 10 == 9 else 60.0
+        )
+        made |= {row.id} if number % 10 == 9 else set()
+
+    assert {delivery.id for delivery in claimed()} == made

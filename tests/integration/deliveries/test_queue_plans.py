@@ -165,3 +165,50 @@ def test_one_outcome_is_recorded_without_planning_anew() -> None:
             return await (await own.execute(planned, ["receiving AS"])).fetchall()
 
     assert asyncio.run(run()) == [(10, 0)]
+
+
+@pytest.mark.parametrize("statement", [CLAIM, CLAIM_LIMITED], ids=["claim", "limited"])
+def test_lanes_that_wait_are_not_looked_at(statement: str) -> None:
+    """The search for lanes takes a step for each that has something due, and for no other."""
+    tenant = rows.tenant()
+    for due_in in (-1.0, *[3600.0] * 20, -1.0):
+        rows.open_delivery(rows.event(tenant), rows.endpoint(tenant), due_in=due_in)
+
+    [lanes] = parts_like(analysed(statement), {"Node Type": "Recursive Union"})
+
+    assert lanes["Actual Rows"] == 2
+
+
+def test_no_more_lanes_are_offered_than_slots() -> None:
+    """What is offered is locked: of many lanes, only rows that can be picked."""
+    tenant = rows.tenant()
+    for _ in range(5):
+        rows.open_delivery(rows.event(tenant), rows.endpoint(tenant))
+
+    [first_round, _] = parts_like(analysed(CLAIM, slots=3), {"Node Type": "LockRows"})
+
+    assert first_round["Actual Loops"] == 3
+
+
+def analysed(statement: str, **changed: Any) -> dict[str, Any]:
+    """Run a claim on a connection like the delivery loop's, take it back, return its plan."""
+
+    async def explained(own: Connection) -> dict[str, Any]:
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode()
+        async with own.transaction(force_rollback=True):
+            answer = await (
+                await own.execute(explain, {**dict(claim_values()), **changed})
+            ).fetchone()
+        assert answer is not None
+        plan: dict[str, Any] = answer[0][0]["Plan"]
+        return plan
+
+    return with_connection(explained)
+
+
+def parts_like(plan: dict[str, Any], like: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts of a plan with these properties."""
+    if like.items() <= plan.items():
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from parts_like(part, like)
