@@ -1,5 +1,6 @@
 """Django's settings, made from the environment."""
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -198,6 +199,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+#: Without `--concurrency`: API servers and PostgreSQL need the other half of the cores.
+CELERY_WORKER_CONCURRENCY = max(1, len(os.sched_getaffinity(0)) // 2)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
 CELERY_BEAT_SCHEDULE = {

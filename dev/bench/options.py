@@ -33,8 +33,8 @@ class Options:
     #: Publishes per second, in the modes with a schedule.
     rate: float = 200.0
     keys: bool = True
-    api_workers: int = 2
-    worker_processes: int = 2
+    api_workers: int = 1
+    worker_processes: int = 1
     publisher: Literal["wrk", "own"] = "own"
     receiver: Literal["nginx", "own"] = "own"
     repeat: int = 1
@@ -120,8 +120,8 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
 
 def _add_platform(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--api-workers", type=_positive, default=2, help="processes of the API server")
-    add("--worker-processes", type=_positive, default=2, help="children of the Celery worker")
+    add("--api-workers", type=_positive, default=1, help="processes of the API server")
+    add("--worker-processes", type=_positive, default=1, help="children of the Celery worker")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

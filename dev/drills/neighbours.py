@@ -59,12 +59,19 @@ def naming() -> Iterator[NameServer]:
 class _Drip(asyncio.Protocol):
     """Begins an answer and sends a byte of a header a second, for as long as it is listened to."""
 
+    def __init__(self, listened: set[asyncio.Transport]) -> None:
+        self._listened = listened
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
+        self._listened.add(self._transport)
         self._write(b"HTTP/1.1 200 OK\r\nx: ")
 
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._listened.discard(self._transport)
+
     def _write(self, data: bytes) -> None:
-        if isinstance(self._transport, asyncio.Transport) and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(data)
             asyncio.get_running_loop().call_later(1.0, self._write, b"x")
 
@@ -72,11 +79,14 @@ class _Drip(asyncio.Protocol):
 @contextmanager
 def dripping() -> Iterator[int]:
     """Listen on a free port until the block ends; yield it."""
+    listened: set[asyncio.Transport] = set()
     with _looping() as loop:
-        made = loop.create_server(_Drip, "127.0.0.1", 0, backlog=1024, reuse_address=True)
+        made = loop.create_server(lambda: _Drip(listened), "127.0.0.1", 0, backlog=1024)
         server = asyncio.run_coroutine_threadsafe(made, loop).result()
         yield server.sockets[0].getsockname()[1]
         loop.call_soon_threadsafe(server.close)
+        for transport in list(listened):
+            loop.call_soon_threadsafe(transport.abort)
 
 
 @contextmanager
@@ -87,6 +97,8 @@ def _looping() -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
+        # A transport closes its socket in the loop's next turn.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -180,6 +180,8 @@ def _own(cells: Mapping[str, int]) -> Iterator[Router]:
         yield router
     finally:
         router.loop.call_soon_threadsafe(server.close)
+        # What was just answered is closed in the loop's next turns.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.05), router.loop).result()
         router.loop.call_soon_threadsafe(router.loop.stop)
         thread.join()
         router.loop.close()
