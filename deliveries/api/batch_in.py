@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ class _Batch(msgspec.Struct):
     messages: list[msgspec.Raw]
 
 
+_UNREAD = object()
 _decoder = msgspec.json.Decoder(_Batch)
 
 
@@ -42,7 +44,7 @@ def parse_batch(body: bytes, *, largest: int) -> BatchIn:
 
     A message of more than `largest` bytes is taken no further.
     """
-    around = _fault_of(body)
+    around, whole = _read(body)
     try:
         raw = _decoder.decode(body).messages
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -50,22 +52,28 @@ def parse_batch(body: bytes, *, largest: int) -> BatchIn:
     if not 1 <= len(raw) <= MAX_MESSAGES:
         message = f"Takes 1 to {MAX_MESSAGES} messages."
         raise FieldError.at("body", "messages", message=message)
+    # What is strict as a whole need not be decoded again for each message.
+    values = [_UNREAD] * len(raw) if around else whole["messages"]
     batch = BatchIn({}, {})
-    broken = [not _add(batch, index, bytes(text), largest) for index, text in enumerate(raw)]
+    broken = [
+        not _add(batch, index, bytes(text), value, largest=largest)
+        for index, (text, value) in enumerate(zip(raw, values, strict=True))
+    ]
     if around is not None and not any(broken):
         # It is in none of the messages, so it is what surrounds them.
         raise around
     return batch
 
 
-def _add(batch: BatchIn, index: int, text: bytes, largest: int) -> bool:
+def _add(batch: BatchIn, index: int, text: bytes, value: Any, *, largest: int) -> bool:
     """Add one message or its faults; return whether its text is strict JSON."""
     if len(text) > largest:
         batch.too_large.add(index)
-        return _fault_of(text) is None
+        return value is not _UNREAD or _read(text)[0] is None
     place = ("messages", str(index))
     try:
-        value = decode(text, max_depth=MAX_DEPTH + 1)
+        if value is _UNREAD:
+            value = decode(text, max_depth=MAX_DEPTH + 1)
         batch.messages[index] = check_message(value, text)
     except StrictJSONError as error:
         batch.faults[index] = json_error(error, *place).faults
@@ -75,12 +83,12 @@ def _add(batch: BatchIn, index: int, text: bytes, largest: int) -> bool:
     return True
 
 
-def _fault_of(body: bytes) -> FieldError | None:
+def _read(text: bytes) -> tuple[FieldError | None, Any]:
+    """Return what is wrong with the text as a whole, or its value."""
     try:
-        decode(body, max_depth=_DEPTH)
+        return None, decode(text, max_depth=_DEPTH)
     except StrictJSONError as error:
-        return json_error(error)
-    return None
+        return json_error(error), None
 
 
 def _no_list() -> FieldError:

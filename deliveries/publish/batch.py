@@ -18,7 +18,9 @@ from webhooks_platform.lib.reconnecting import Reconnecting
 #: How long a repeat waits for the first request with its key.
 WAIT = "10s"
 
-_WAIT = f"SET LOCAL lock_timeout = '{WAIT}'"
+#: Batches under way at once: while PostgreSQL stores one, another is read and answered.
+CONNECTIONS = 2
+_SETTINGS = f"{STATEMENT_SETTINGS.strip()}; SET lock_timeout = '{WAIT}'"
 _TAKE = """
 INSERT INTO idempotency_key (id, fingerprint, created_at) VALUES (%s, %s, clock_timestamp())
 ON CONFLICT DO NOTHING RETURNING id
@@ -38,13 +40,15 @@ class KeyUsedError(Exception):
 
 
 class BatchPublisher:
-    """One connection for the batches of one event loop, which take turns."""
+    """A few connections for the batches of one event loop, which take turns."""
 
     def __init__(self, hint: Hint) -> None:
         """`hint` is called after each commit that made deliveries; it neither waits nor raises."""
         self._hint = hint
-        self._database = Reconnecting("webhooks-publish-batch", settings=STATEMENT_SETTINGS)
-        self._turn = asyncio.Lock()
+        self._idle = [
+            Reconnecting("webhooks-publish-batch", settings=_SETTINGS) for _ in range(CONNECTIONS)
+        ]
+        self._turns = asyncio.Semaphore(CONNECTIONS)
 
     async def publish(
         self,
@@ -59,23 +63,26 @@ class BatchPublisher:
         With a key that was used, the first answer again. Raises NoTenantError, KeyUsedError, or
         UnavailableError when it is not known whether anything was stored.
         """
-        async with self._turn:
+        async with self._turns:
+            database = self._idle.pop()
             try:
-                connection = await self._database.get()
                 answer, made, deliveries = await _transaction(
-                    connection, publications, render, key_id, fingerprint
+                    await database.get(), publications, render, key_id, fingerprint
                 )
             except psycopg.errors.LockNotAvailable:
-                raise KeyUsedError from None
+                raise (UnavailableError if key_id is None else KeyUsedError) from None
             except psycopg.OperationalError:
                 raise UnavailableError from None
+            finally:
+                self._idle.append(database)
         observe_accepted(made)
         if deliveries:
             await self._hint()
         return answer
 
     async def close(self) -> None:
-        await self._database.close()
+        for database in self._idle:
+            await database.close()
 
 
 async def _transaction(
@@ -106,7 +113,6 @@ async def _store(
 
 
 async def _take(connection: Connection, key_id: UUID, fingerprint: UUID | None) -> bool:
-    await connection.execute(_WAIT)
     cursor = await connection.execute(_TAKE, [key_id, fingerprint])
     return await cursor.fetchone() is not None
 

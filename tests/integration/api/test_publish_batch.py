@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx
 import pytest
+from django.db import transaction
 
-from deliveries.models import Event, OpenDelivery
+from deliveries.models import Event, EventUid, OpenDelivery
 from endpoints.models import Organization, Tenant
 from tests import rows
 from tests.integration.api.conftest import MESSAGE, Client, make_key
@@ -164,3 +166,16 @@ def test_what_surrounds_a_member_that_is_too_large_is_judged(
 
     assert answer.json()["detail"][0]["loc"] == ["body", "a"]
     assert Event.objects.count() == 0
+
+
+def test_a_batch_that_waits_does_not_hold_up_another(client: Client, tenant: Tenant) -> None:
+    with ThreadPoolExecutor() as threads, transaction.atomic():
+        EventUid.objects.create(tenant_id=tenant.id, uid="busy", event_id=ids.new())
+        waiting = threads.submit(batch, client, [{**MESSAGE, "eventId": "busy"}])
+        wait([waiting], timeout=0.2)
+        beside = batch(client, [MESSAGE])
+        assert not waiting.done()
+        transaction.set_rollback(True)
+
+    assert (beside.status_code, waiting.result().status_code) == (202, 202)
+    assert sorted(str(event.uid) for event in Event.objects.all()) == ["None", "busy"]
