@@ -114,6 +114,8 @@ def _two_cells(rig: Rig) -> Iterator[tuple[Router, Customer, Customer]]:
         router = stack.enter_context(routing(ports, directory, rig.guardian))
         customers = _customer("alice", first, router), _customer("bob", second, router)
         for customer in customers:
+            # The SDK has no way to close its connections.
+            stack.enter_context(customer.svix._httpx_client)
             customer.settle()
         yield router, *customers
 
