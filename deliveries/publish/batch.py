@@ -18,8 +18,8 @@ from webhooks_platform.lib.reconnecting import Reconnecting
 #: How long a repeat waits for the first request with its key.
 WAIT = "10s"
 
-#: Batches under way at once: while PostgreSQL stores one, another is read and answered.
-CONNECTIONS = 2
+#: Batches under way at once: while PostgreSQL stores some, another is read and answered.
+CONNECTIONS = 3
 _SETTINGS = f"{STATEMENT_SETTINGS.strip()}; SET lock_timeout = '{WAIT}'"
 _TAKE = """
 INSERT INTO idempotency_key (id, fingerprint, created_at) VALUES (%s, %s, clock_timestamp())
