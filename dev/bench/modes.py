@@ -1,19 +1,16 @@
 """The modes: what is published when, and which of it is measured."""
 
 import math
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from dev.bench.figures import Costs, Figures, cost_figures, latencies, named, rate
 from dev.bench.memory import MemoryWatch
 from dev.bench.noise import Noise, hanging_endpoints
 from dev.bench.options import Options
-from dev.bench.processor_time import families, machine_time, seconds_spent
+from dev.bench.processor_time import machine_time, seconds_spent
 from dev.bench.publishing import Published, Publishing, order_of
 from dev.bench.stage import Stage
+from dev.freezing import frozen
 
 #: Seconds without an arrival after which the rest counts as lost; a lease lasts less.
 _PATIENCE = 120.0
@@ -99,7 +96,7 @@ def _beside_noise(stage: Stage, options: Options, first: int) -> Figures:
 
 def _backlog(stage: Stage, options: Options, first: int) -> Figures:
     """Publish while the workers are stopped, then let them work."""
-    with _stopped_workers(stage):
+    with frozen(stage.services.workers):
         meter = Meter(stage)
         order = order_of(stage, options, first=first, events=options.events)
         published = Publishing(stage, order, tool=options.publisher).wait()
@@ -112,22 +109,6 @@ def _backlog(stage: Stage, options: Options, first: int) -> Figures:
     costs = meter.costs(publisher=0.0)
     figures = _delivered(stage, options, published, began=began)
     return figures | accepting | cost_figures(costs, round(figures["delivered"]))
-
-
-@contextmanager
-def _stopped_workers(stage: Stage) -> Iterator[None]:
-    """Freeze the workers, so that their start is not part of what is measured."""
-    workers = families({"worker": stage.services.workers[0].pid})["worker"]
-    _send(workers, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        _send(workers, signal.SIGCONT)
-
-
-def _send(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        os.kill(pid, number)
 
 
 def wait_for_arrivals(

@@ -15,8 +15,8 @@ from dev.bench.memory import proportional_set_size
 from dev.bench.processor_time import families
 from dev.bench.receiving import HOST, NginxReceiver, OwnReceiver, Receiving
 from dev.drills.filling import fill, make_endpoints
-from dev.drills.freezing import frozen
 from dev.drills.rig import Check, Platform, Rig, wait_for
+from dev.freezing import frozen
 
 _TENANTS, _ENDPOINTS = 50, 20
 #: Deliveries of the small queue, in one lane, that the large one's rate is compared with.

@@ -3,8 +3,8 @@
 import time
 
 from dev.drills.filling import fill, make_endpoints
-from dev.drills.freezing import frozen
 from dev.drills.rig import Check, Rig, wait_for
+from dev.freezing import frozen
 
 _TENANTS, _ENDPOINTS = 10, 4
 _DELAY, _DELAY_SHORT = 0.1, 0.5
