@@ -35,4 +35,4 @@ RUN env -u PROMETHEUS_MULTIPROC_DIR WEBHOOKS_ENV=development \
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000", "--workers", "2"]
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dev.arguments import positive
 from dev.drills import (
     cells,
     claims,
@@ -87,7 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("drills", nargs="*", metavar="DRILL", help=", ".join(DRILLS))
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--short", action="store_true", help="the sizes of the test suite")
-    parser.add_argument("--size", type=int, help="instead of a drill's own")
+    parser.add_argument("--size", type=positive, help="instead of a drill's own")
     asked = parser.parse_args()
     if unknown := set(asked.drills) - set(DRILLS):
         parser.error(f"no drill {', '.join(sorted(unknown))}")

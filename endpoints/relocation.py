@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from endpoints.audit import Actor, record
@@ -69,6 +69,8 @@ def take_in(lines: Sequence[str], ring: Keyring, *, actor: Actor) -> Organizatio
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         raise RelocationError(f"A row of it is here already ({name}).") from None
+    except DataError:
+        raise RelocationError("A line of it is damaged.") from None
     organization = Organization.objects.get(id=json.loads(rows[0][1])["id"])
     _check_openable(organization, ring)
     _audit(actor, "organization.imported", organization, rows=len(rows))

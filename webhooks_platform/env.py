@@ -5,7 +5,7 @@ import os
 import re
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from deliveries.retry_policy import PermanentStatuses, PermanentStatusesError
 from endpoints.address_policy import AllowedNetwork, NetworkEntryError
+from webhooks_platform.name_servers import is_name_server
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Written by `make up` while its embedded stores run; see dev/.
@@ -28,6 +29,8 @@ SECRET_KEY_CHARACTERS = 40
 JWT_SECRET_CHARACTERS = 32
 #: As endpoints.policy has it for tenants and endpoints.
 SCHEDULE_STEPS_MAX = 100
+# The alphabet of ids.
+_CELL = re.compile("[0-9a-hjkmnp-tv-z]{2}")
 DEVELOPMENT_RING = "ZGV2ZWxvcG1lbnQta2V5LW5ldmVyLXVzZS1pdC0wMDA="
 
 
@@ -39,6 +42,8 @@ def _split(value: object) -> object:
 
 
 type_list = BeforeValidator(_split)
+_empty = BeforeValidator(lambda value: None if value == "" else value)
+Sends = Annotated[int, Field(ge=1, le=10_000)]
 Texts = Annotated[list[str], NoDecode, type_list]
 Seconds = Annotated[list[Annotated[float, Field(ge=0, le=31_536_000)]], NoDecode, type_list]
 
@@ -67,10 +72,10 @@ class Environment(BaseSettings):
     WEBHOOKS_HTTPS_ONLY: bool = False
     WEBHOOKS_ALLOWED_HOSTS: Texts = []
     WEBHOOKS_PUBLIC_URL: str = "http://127.0.0.1:8000"
-    WEBHOOKS_CELL: str = Field(default="", pattern=r"^(?:[0-9a-hjkmnp-tv-z]{2})?$")
+    WEBHOOKS_CELL: str = ""
     WEBHOOKS_MAX_BODY: int = Field(default=1_048_576, ge=1024, le=67_108_864)
-    WEBHOOKS_IN_FLIGHT: int = Field(default=256, ge=1, le=10_000)
-    WEBHOOKS_ENDPOINT_IN_FLIGHT: int | None = Field(default=None, ge=1, le=10_000)
+    WEBHOOKS_IN_FLIGHT: Sends = 256
+    WEBHOOKS_ENDPOINT_IN_FLIGHT: Annotated[Sends | None, _empty] = None
     WEBHOOKS_RETENTION_DAYS: int = Field(default=90, ge=2, le=3650)
     WEBHOOKS_METRICS_NETWORKS: Texts = ["127.0.0.0/8", "::1/128"]
 
@@ -141,6 +146,8 @@ class Environment(BaseSettings):
             PermanentStatuses.parse(self.WEBHOOKS_PERMANENT_STATUSES)
         except PermanentStatusesError as error:
             problems.append(f"WEBHOOKS_PERMANENT_STATUSES: {error}")
+        if self.WEBHOOKS_CELL and not _CELL.fullmatch(self.WEBHOOKS_CELL):
+            problems.append("WEBHOOKS_CELL: takes two of 0-9 and a-z, without i, l, o and u")
         if len(self.WEBHOOKS_RETRY_SCHEDULE) > SCHEDULE_STEPS_MAX:
             problems.append(f"WEBHOOKS_RETRY_SCHEDULE: more than {SCHEDULE_STEPS_MAX} steps")
         if self.DATABASE_URL and not _is_conninfo(self.DATABASE_URL):
@@ -171,10 +178,7 @@ class Environment(BaseSettings):
             except ValueError as error:
                 problems.append(f"WEBHOOKS_METRICS_NETWORKS: {error}")
         for server in self.WEBHOOKS_NAMESERVERS:
-            address, _, port = server.rpartition(":")
-            try:
-                ip_address(address.strip("[]")), int(port)
-            except ValueError:
+            if not is_name_server(server):
                 problems.append(f"WEBHOOKS_NAMESERVERS: {server} is no address:port")
         return problems
 

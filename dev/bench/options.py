@@ -4,7 +4,10 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from dev.arguments import above_zero, positive
 
 #: Of the modes with a rate, when --seconds is not given.
 _RATE_SECONDS = 10
@@ -90,6 +93,8 @@ def _fault(given: argparse.Namespace) -> str | None:
         return "a schedule is kept by our own publisher, one event per request"
     if given.mode == "noisy" and given.receiver == "nginx":
         return "only our own receiver can leave requests without an answer"
+    if given.json and not Path(given.json).parent.is_dir():
+        return f"--json: there is no directory {Path(given.json).parent}"
     return None
 
 
@@ -105,14 +110,24 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     modes = "at once; on a schedule; a backlog; beside hanging endpoints; a backlog by msg/batch"
     add("--mode", choices=["burst", "rate", "drain", "noisy", "batch"], default="burst", help=modes)
-    add("--events", type=_positive, help="how many to publish (20000, or rate times seconds)")
-    add("--endpoints", type=_positive, default=50, help="in noisy mode as many more hang")
-    add("--fan-out", type=_positive, default=1, help="endpoints that each event matches")
-    add("--payload", type=_positive, default=400, help="bytes")
-    add("--batch", type=_positive, help="events per request (100 in batch mode, else 1)")
-    add("--connections", type=_positive, default=32, help="of the publisher")
-    add("--rate", type=float, default=200.0, help="publishes per second, in rate and noisy mode")
-    add("--seconds", type=float, default=_RATE_SECONDS, help="instead of --events, with a rate")
+    add("--events", type=positive, help="how many to publish (20000, or rate times seconds)")
+    add("--endpoints", type=positive, default=50, help="in noisy mode as many more hang")
+    add("--fan-out", type=positive, default=1, help="endpoints that each event matches")
+    add("--payload", type=positive, default=400, help="bytes")
+    add("--batch", type=positive, help="events per request (100 in batch mode, else 1)")
+    add("--connections", type=positive, default=32, help="of the publisher")
+    add(
+        "--rate",
+        type=above_zero,
+        default=200.0,
+        help="publishes a second, on a schedule",
+    )
+    add(
+        "--seconds",
+        type=above_zero,
+        default=_RATE_SECONDS,
+        help="instead of --events, with a rate",
+    )
     add("--no-keys", dest="keys", action="store_false", help="without Idempotency-Key")
     add("--publisher", choices=["wrk", "own"], help="wrk where installed, our own with a rate")
     add("--receiver", choices=["nginx", "own"], help="nginx where installed, our own with a rate")
@@ -120,20 +135,13 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
 
 def _add_platform(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--api-workers", type=_positive, default=1, help="processes of the API server")
-    add("--worker-processes", type=_positive, default=1, help="children of the Celery worker")
+    add("--api-workers", type=positive, default=1, help="processes of the API server")
+    add("--worker-processes", type=positive, default=1, help="children of the Celery worker")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--repeat", type=_positive, default=1, help="runs; medians are told")
+    add("--repeat", type=positive, default=1, help="runs; medians are told")
     add("--no-yardsticks", dest="yardsticks", action="store_false")
     add("--json", metavar="FILE", help="write every run and the medians as JSON")
     add("--write", action="store_true", help="add the figures to docs/performance.md")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value

@@ -179,8 +179,9 @@ def test_what_is_here_already_is_not_taken_in(organization: Organization, tmp_pa
         (lambda lines: lines[:-1], "not complete"),
         (lambda lines: [*lines[:3], lines[-1]], "not complete"),
         (lambda lines: [*lines[:2], "auth_user\t{}", *lines[3:]], "that does not move"),
+        (lambda lines: [*lines[:2], f"{lines[2]}}}", *lines[3:]], "damaged"),
     ],
-    ids=["empty", "no head", "other version", "no end", "a gap", "other table"],
+    ids=["empty", "no head", "other version", "no end", "a gap", "other table", "no JSON"],
 )
 def test_a_broken_file_changes_nothing(
     organization: Organization, tmp_path: Path, cut: Any, message: str
