@@ -187,7 +187,9 @@ class DeliveryLoop:
             await self._start(connection, batch, leased_at)
         if batch and len(batch) >= min(rooms.slots, self._options.in_flight // PASSED_ON):
             await self._waker.hint()
-        return len(batch), claimed.more or (bool(batch) and not self._waker.hears)
+        # A lane with a rate took what it might, and tells only the next claim when there is more.
+        unsure = claimed.limited or not self._waker.hears
+        return len(batch), claimed.more or (bool(batch) and unsure)
 
     def _free(self) -> int:
         """Return how many sends may be begun: none while recording is far behind."""
@@ -197,9 +199,8 @@ class DeliveryLoop:
         self, connection: Connection, batch: Sequence[LeasedDelivery], leased_at: float
     ) -> None:
         open_ones = [d for d in batch if d.closed is Closed.NO]
-        for delivery in batch:
-            if delivery.closed is not Closed.NO:
-                self._recorder.put(ended_with_its_endpoint(delivery))
+        for delivery in (d for d in batch if d.closed is not Closed.NO):
+            self._recorder.put(ended_with_its_endpoint(delivery))
         if not open_ones:
             return
         try:
@@ -257,8 +258,8 @@ class DeliveryLoop:
             self._due_times.add(delay)
         measuring.count_recorded(batch, recorded.delivery_ids)
         metrics.set_in_flight(len(self._sends))
-        if self._recorder.waiting >= BEHIND:
-            # The loop may have stopped claiming for that.
+        if self._recorder.waiting >= BEHIND or any(outcome.request is None for outcome in batch):
+            # The loop may have stopped claiming for that; a lane may have waited for its probe.
             self._work.set()
         if stale := len(batch) - len(recorded.delivery_ids):
             log.warning("stale_outcomes count=%d", stale)

@@ -111,7 +111,12 @@ class Slots:
         """Return how many sends may be begun, by endpoints to which `rooms` gives room."""
         self._age()
         free = min(self._quick_most - self.quick, 2 * self.total - self.held)
-        return max(0, min(free, self._slow_most - self.slow) if self._admits else free)
+        if self.strained:
+            admitted = self._slow_most - self.slow
+        else:
+            # All of a claim may be of endpoints that then hang; some places are left for others.
+            admitted = max(self.total - self.slow, self.total // 8)
+        return max(0, min(free, admitted) if self._admits else free)
 
     @property
     def _admits(self) -> bool:

@@ -11,26 +11,36 @@ from deliveries.outcome import Outcome, Verdict
 from endpoints.breaker import DOUBLINGS, FIRST_PAUSE, LONGEST_PAUSE, OPENS_AT
 from webhooks_platform.lib.database import Connection
 
-_SILENT = ", ".join(f"'{kind}'" for kind in sorted(HOLDS_SLOT | OURS))
+_OURS = ", ".join(f"'{kind}'" for kind in sorted(OURS))
+_HOLDING = ", ".join(f"'{kind}'" for kind in sorted(HOLDS_SLOT))
 
 #: Common table expressions of the recording statement. Whatever was answered ends the stalls and
-#: the breaker's pause, only a delivery ends the exhaustion.
+#: the breaker's pause, only a delivery ends the exhaustion. A probe that said nothing of the
+#: endpoint (nothing was sent, or it failed by a fault of ours) leaves its turn to the next.
 RECOVERED = f"""
 recovering AS MATERIALIZED (
-    SELECT endpoint_id, endpoint_id IN (SELECT endpoint_id FROM judged
-                                        WHERE verdict = {Verdict.DELIVERED}) AS delivered
+    SELECT endpoint_id,
+           endpoint_id IN (SELECT endpoint_id FROM judged
+                           WHERE verdict = {Verdict.DELIVERED}) AS delivered,
+           endpoint_id IN (SELECT endpoint_id FROM judged WHERE attempt IS NOT NULL
+                           AND (error IS NULL OR error NOT IN ({_HOLDING}, {_OURS}))) AS answered
     FROM endpoint_health
     WHERE (first_exhausted_at IS NOT NULL OR consecutive_stalls > 0)
-      AND endpoint_id IN (SELECT endpoint_id FROM judged WHERE attempt IS NOT NULL
-                          AND (error IS NULL OR error NOT IN ({_SILENT})))
+      AND endpoint_id IN (SELECT endpoint_id FROM judged
+                          WHERE attempt IS NULL OR error IS NULL OR error NOT IN ({_HOLDING}))
     ORDER BY endpoint_id FOR NO KEY UPDATE
 ),
 recovered AS (
     UPDATE endpoint_health h
     SET first_exhausted_at = CASE WHEN NOT delivered THEN first_exhausted_at END,
-        consecutive_stalls = 0, probe_id = NULL,
-        paused_until = CASE WHEN consecutive_stalls < {OPENS_AT} THEN paused_until END
-    FROM recovering r WHERE h.endpoint_id = r.endpoint_id
+        consecutive_stalls = CASE WHEN answered THEN 0 ELSE consecutive_stalls END,
+        probe_id = NULL,
+        paused_until = CASE WHEN NOT answered THEN least(paused_until, clock_timestamp())
+                            WHEN consecutive_stalls < {OPENS_AT} THEN paused_until END
+    FROM recovering r
+    WHERE h.endpoint_id = r.endpoint_id
+      AND (answered OR h.probe_id IN (SELECT id FROM judged
+                                      WHERE attempt IS NULL OR error IN ({_OURS})))
 )
 """
 

@@ -4,6 +4,9 @@ Speaks through connections of redis-py, without its pipelines: pushing a token t
 CPU and not 139, and every commit of publishes pushes one.
 """
 
+from collections.abc import Sequence
+
+import redis
 import redis.asyncio
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
@@ -25,7 +28,20 @@ class RedisLine:
         self._connection: AbstractConnection = pool.connection_class(**pool.connection_kwargs)
 
     async def ask(self, *commands: tuple[bytes | str | float, ...]) -> list[object]:
-        """Return the answers to commands sent together; raise redis.RedisError or OSError."""
+        """Return the answers to commands sent together; raise redis.RedisError or OSError.
+
+        Redis closes connections that have been idle for long, or when it restarts: that shows only
+        when one is used, and is tried once more on a new one.
+        """
+        is_new = not self._connection.is_connected
+        try:
+            return await self._exchange(commands)
+        except (redis.ConnectionError, OSError):
+            if is_new:
+                raise
+        return await self._exchange(commands)
+
+    async def _exchange(self, commands: Sequence[tuple[bytes | str | float, ...]]) -> list[object]:
         connection = self._connection
         try:
             if not connection.is_connected:

@@ -5,10 +5,12 @@ of the admin stay. One statement reads, so the rows fit together; one transactio
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -66,12 +68,15 @@ def take_in(lines: Sequence[str], ring: Keyring, *, actor: Actor) -> Organizatio
     try:
         for table, group in groupby(rows, key=lambda row: row[0]):
             _store(table, (row for _, row in group))
+        organization = Organization.objects.get(id=json.loads(rows[0][1])["id"])
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if name is None:
+            raise RelocationError("A line of it is damaged.") from None
         raise RelocationError(f"A row of it is here already ({name}).") from None
-    except DataError:
+    except (DataError, ObjectDoesNotExist, LookupError, ValueError):
         raise RelocationError("A line of it is damaged.") from None
-    organization = Organization.objects.get(id=json.loads(rows[0][1])["id"])
+    _check_belonging(organization, Counter(table for table, _ in rows))
     _check_openable(organization, ring)
     _audit(actor, "organization.imported", organization, rows=len(rows))
     return organization
@@ -92,10 +97,23 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _ordinary(row: str) -> str:
     """The other cell has a default organization of its own, and that keeps svix' name for it."""
-    organization = json.loads(row)
-    if organization["is_default"]:
-        organization.update(is_default=False, subject=None)
+    try:
+        organization = json.loads(row)
+        if organization["is_default"]:
+            organization.update(is_default=False, subject=None)
+    except (LookupError, ValueError, TypeError):
+        raise RelocationError("A line of it is damaged.") from None
     return json.dumps(organization)
+
+
+def _check_belonging(organization: Organization, stored: Counter[str]) -> None:
+    """Raise unless every row that was stored is the organization's own, and nobody else's."""
+    with connection.cursor() as cursor:
+        for table, condition in TABLES.items():
+            query = f"SELECT count(*) FROM {table} WHERE {condition}"
+            cursor.execute(query, {"id": organization.id})
+            if cursor.fetchone()[0] != stored[table]:
+                raise RelocationError(f"A line of {table} is of another organization.")
 
 
 def _store(table: str, rows: Iterator[str]) -> None:

@@ -60,19 +60,21 @@ class Door(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
         """Answer one request; `app` is the tenant's id or uid in the path."""
         headers = read_headers(scope["headers"])
+        own: UUID | None = None
         try:
             body = await read_body(receive, self.limit())
             principal = await self._admit(headers)
+            own = ids.new()
             submission = Submission(
-                scope["path"], scope["query_string"], headers, principal, app, body, ids.new()
+                scope["path"], scope["query_string"], headers, principal, app, body, own
             )
             accepted = await self.accept(submission)
         except DisconnectedError:
-            await answer_error(send, errors.incomplete(), _named(headers, ids.new()))
+            await answer_error(send, errors.incomplete(), _named(headers, own or ids.new()))
         except Exception as error:
-            await answer_error(send, _told(error), _named(headers, ids.new()))
+            await answer_error(send, _told(error), _named(headers, own or ids.new()))
         else:
-            await answer(send, ACCEPTED, accepted, _named(headers, submission.own))
+            await answer(send, ACCEPTED, accepted, _named(headers, own))
 
     @abstractmethod
     def limit(self) -> int:

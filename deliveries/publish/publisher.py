@@ -94,6 +94,8 @@ class Publisher:
         return None
 
     async def _enqueue(self, publication: Publication, names: list[Hashable]) -> Outcome:
+        if self._closing:
+            raise UnavailableError
         size = len(publication.payload)
         if len(self._waiting) >= WAITING_ROWS or self._waiting_bytes + size > WAITING_BYTES:
             raise OverloadedError

@@ -1,6 +1,7 @@
 """The breaker: what opens it, who may try while it is half open, and what closes it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from deliveries.claim import PROBE, Claimed, Claims, claim
 from deliveries.models import OpenDelivery, Trigger
-from deliveries.outcome import LeasedDelivery, Outcome
+from deliveries.outcome import LeasedDelivery, Outcome, Verdict
 from deliveries.rooms import Rooms
 from endpoints.breaker import FIRST_PAUSE, OPENS_AT
 from endpoints.models import Endpoint, EndpointHealth, Tenant
@@ -221,6 +222,43 @@ def test_a_dead_workers_probe_is_made_again() -> None:
     recorded([stall(first)])
 
     assert (second.id != first.id, state(endpoint)[0]) == (True, OPENS_AT)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(lambda d: Outcome(d, Verdict.RETURNED), id="given back"),
+        pytest.param(lambda d: Outcome(d, Verdict.CANCELLED), id="nothing to send"),
+        pytest.param(lambda d: retry(d, request=request(0, "dns_ours")), id="a fault of ours"),
+    ],
+)
+def test_a_probe_that_says_nothing_leaves_its_turn(
+    said: Callable[[LeasedDelivery], Outcome],
+) -> None:
+    endpoint = backlog(rows.tenant(), 2)
+    half_open(endpoint, OPENS_AT + 2)
+
+    recorded([said(probe(endpoint))])
+
+    assert state(endpoint)[0] == OPENS_AT + 2
+    assert EndpointHealth.objects.get().probe_id is None
+    assert len(claimed()) == 1
+
+
+def test_probes_without_a_payload_do_not_hold_up_what_has_one() -> None:
+    with running() as receiver:
+        tenant = rows.tenant()
+        endpoint = rows.endpoint(tenant, url=receiver.url)
+        for _ in range(3):
+            rows.open_delivery(rows.event(tenant, payload=None), endpoint, due_in=-10)
+        for _ in range(5):
+            rows.open_delivery(rows.event(tenant), endpoint)
+        half_open(endpoint)
+
+        run_loop(nothing_open)
+
+    assert len(receiver.requests) == 5
+    assert state(endpoint) == (0, None)
 
 
 def test_manual_attempts_pass_an_open_one() -> None:

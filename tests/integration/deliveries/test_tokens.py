@@ -75,6 +75,16 @@ def test_after_a_refusal_the_next_exchange_is_good(store: redis.Redis) -> None:
     assert store.lrange(KEY, 0, -1) == [b"2"]
 
 
+def test_a_connection_that_redis_closed_is_replaced(store: redis.Redis) -> None:
+    async def push(tokens: Tokens) -> list[int]:
+        first = await tokens.push(b"1", queue=QUEUE)
+        store.client_kill_filter(_type="normal", skipme=True)
+        return [first, await tokens.push(b"2", queue=QUEUE)]
+
+    assert with_tokens(push) == [0, 0]
+    assert store.lrange(KEY, 0, -1) == [b"2", b"1"]
+
+
 def test_no_redis_is_an_error_at_once() -> None:
     async def push(tokens: Tokens) -> None:
         with pytest.raises(redis.ConnectionError):

@@ -180,8 +180,22 @@ def test_what_is_here_already_is_not_taken_in(organization: Organization, tmp_pa
         (lambda lines: [*lines[:3], lines[-1]], "not complete"),
         (lambda lines: [*lines[:2], "auth_user\t{}", *lines[3:]], "that does not move"),
         (lambda lines: [*lines[:2], f"{lines[2]}}}", *lines[3:]], "damaged"),
+        (lambda lines: [lines[0], "organization\t{}", *lines[2:]], "damaged"),
+        (lambda lines: [lines[0], "end\t0"], "damaged"),
+        (lambda lines: [*lines[:2], lines[2].replace('"id":"', '"id":"x'), *lines[3:]], "damaged"),
     ],
-    ids=["empty", "no head", "other version", "no end", "a gap", "other table", "no JSON"],
+    ids=[
+        "empty",
+        "no head",
+        "other version",
+        "no end",
+        "a gap",
+        "other table",
+        "no JSON",
+        "no organization",
+        "nothing in it",
+        "no uuid",
+    ],
 )
 def test_a_broken_file_changes_nothing(
     organization: Organization, tmp_path: Path, cut: Any, message: str
@@ -193,6 +207,25 @@ def test_a_broken_file_changes_nothing(
 
     with pytest.raises(CommandError, match=message):
         imported("".join(f"{line}\n" for line in cut(lines)), tmp_path, OLD)
+
+    assert counts() == before
+
+
+@pytest.mark.django_db
+def test_a_row_for_another_organization_is_not_taken_in(
+    organization: Organization, tmp_path: Path
+) -> None:
+    stocked(organization)
+    stranger = rows.tenant(name="Stranger", organization=Organization.objects.create(name="other"))
+    lines = exported(organization)
+    own = str(Endpoint.objects.filter(tenant__organization=organization)[0].tenant_id)
+    empty(organization)
+    before = counts()
+    endpoints = [line for line in lines.splitlines() if line.startswith("endpoint\t")]
+    stray = endpoints[0].replace(own, str(stranger.id))
+
+    with pytest.raises(CommandError, match="A line of endpoint is of another organization"):
+        imported(lines.replace(endpoints[0], stray), tmp_path, OLD)
 
     assert counts() == before
 

@@ -73,7 +73,7 @@ def endpoint() -> UUID:
 
 def test_what_is_not_known_may_have_half(slots: Slots, endpoint: UUID) -> None:
     rooms = slots.rooms()
-    assert (rooms.slots, rooms.of_endpoint(endpoint)) == (320, 128)
+    assert (rooms.slots, rooms.of_endpoint(endpoint)) == (256, 128)
 
     begin(slots, endpoint, 128)
 
@@ -193,6 +193,17 @@ def stuck(slots: Slots) -> tuple[Slots, UUID]:
     for _ in range(3):
         begin(slots, ids.new(), 128, ids.new())
     return slots, quick
+
+
+def test_endpoints_not_met_before_leave_places_to_others_not_met(slots: Slots) -> None:
+    for _ in range(2):
+        endpoint = ids.new()
+        for _ in range(slots.rooms().of_endpoint(endpoint)):
+            slots.begin(delivery(endpoint))
+
+    rooms = slots.rooms()
+    assert (slots.slow, rooms.slots) == (slots.total, slots.total // 2)
+    assert rooms.of_endpoint(ids.new()) == 2
 
 
 def test_then_only_endpoints_known_to_be_prompt_are_claimed(stuck: tuple[Slots, UUID]) -> None:
