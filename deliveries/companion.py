@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import psycopg
 
@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 #: Does something, and returns whether there is more of it to come soon.
 Step = Callable[[Connection], Awaitable[bool]]
+#: Seconds after which a task that goes on is cancelled once more.
+CANCEL_AGAIN = 2.0
 
 
 class Companion:
@@ -59,3 +61,17 @@ class Companion:
                 await self._nudged.wait()
         except TimeoutError:
             pass
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended.
+
+    Once is not enough: up to Python 3.11 asyncio.wait_for, by which redis-py sends and psycopg
+    waits, forgets a cancellation that comes just when what it waits for is done.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)

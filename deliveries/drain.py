@@ -14,7 +14,7 @@ import psycopg
 
 from deliveries import attempt, measuring, usage
 from deliveries.claim import Claims, load_events
-from deliveries.companion import Companion
+from deliveries.companion import Companion, end
 from deliveries.due_times import DueTimes
 from deliveries.holding import Holding
 from deliveries.outcome import (
@@ -144,9 +144,7 @@ class DeliveryLoop:
             await asyncio.wait(self._sends, timeout=SEND_TIMEOUT_MAX + LEASE_MARGIN)
         self._recorder.stop()
         await recording
-        for companion in companions:
-            companion.cancel()
-        await asyncio.gather(*companions, return_exceptions=True)
+        await end(companions)
         await self._connection.aclose()
         await self._transport.aclose()
         await self._waker.aclose()
