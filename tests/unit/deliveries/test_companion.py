@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,10 +12,8 @@ from deliveries import companion
 
 async def swallows_one() -> None:
     """Go on after a cancellation, as asyncio.wait_for of Python 3.11 may make one do."""
-    try:
+    with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        pass
     await asyncio.Event().wait()
 
 
