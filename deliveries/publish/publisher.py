@@ -62,7 +62,6 @@ class Publisher:
         self._under_statement = 0
         self._ended = asyncio.Event()
         self._rows = 0
-        self.statements = 0
 
     def open(self) -> None:
         """Start the committers in the running loop; no connection is made yet."""
@@ -169,7 +168,6 @@ class Publisher:
 
     async def _commit(self, committer: Committer, batch: list[_Waiting]) -> None:
         for _ in range(TRIES):
-            self.statements += 1
             results, deliveries = await committer.commit([member for member, _ in batch])
             metrics.observe_accepted(_stored(results))
             if deliveries:

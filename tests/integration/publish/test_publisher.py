@@ -122,6 +122,39 @@ def test_concurrent_publishes_share_a_statement(
     assert len(hints) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [pytest.param(4, [4, 10], id="after many"), pytest.param(3, [3, 1], id="after few")],
+)
+def test_many_gather_and_few_do_not_wait(
+    publication: Callable[..., Publication], statements: list[int], first: int, expected: list[int]
+) -> None:
+    async def run(shared: Publisher) -> None:
+        await asyncio.gather(*[shared.publish(publication()) for _ in range(first)])
+        later = []
+        for _ in range(10):
+            later.append(asyncio.create_task(shared.publish(publication())))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(*later)
+
+    with_publisher(run)
+
+    assert statements[:2] == expected
+    assert Event.objects.count() == first + 10
+
+
+def test_what_comes_after_the_end_is_refused(publication: Callable[..., Publication]) -> None:
+    async def run(shared: Publisher) -> None:
+        await shared.close()
+        with pytest.raises(UnavailableError):
+            await shared.publish(publication())
+
+    with_publisher(run)
+
+    assert Event.objects.count() == 0
+
+
 def test_gives_no_hint_when_nothing_is_to_be_delivered(
     publication: Callable[..., Publication],
 ) -> None:
