@@ -73,7 +73,7 @@ class Claims:
             return claimed
         self._limited_until = time.monotonic() + EXPECT_LIMITED
         if expected or claimed.deliveries:
-            return replace(claimed, more=claimed.more or not expected)
+            return claimed
         return await claim(connection, rooms=rooms, seconds=seconds, limited=True)
 
 
@@ -93,7 +93,9 @@ async def claim(
     if not rows or rows[-1][0] is not None:
         return _claimed(lease, rows)
     *deliveries, (*_, throttled) = rows
-    return replace(_claimed(lease, deliveries), limited=True, throttled=throttled)
+    # A lane with a rate gives what it may; only the next claim tells when it may give more.
+    found = _claimed(lease, deliveries)
+    return replace(found, more=bool(deliveries), limited=True, throttled=throttled)
 
 
 async def extend(connection: Connection, lease: UUID, *, seconds: float) -> bool:

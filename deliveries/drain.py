@@ -185,9 +185,7 @@ class DeliveryLoop:
             await self._start(connection, batch, leased_at)
         if batch and len(batch) >= min(rooms.slots, self._options.in_flight // PASSED_ON):
             await self._waker.hint()
-        # A lane with a rate took what it might, and tells only the next claim when there is more.
-        unsure = claimed.limited or not self._waker.hears
-        return len(batch), claimed.more or (bool(batch) and unsure)
+        return len(batch), claimed.more or (bool(batch) and not self._waker.hears)
 
     def _free(self) -> int:
         """Return how many sends may be begun: none while recording is far behind."""

@@ -72,6 +72,14 @@ def open_delivery(of: Event, to: Endpoint, *, due_in: float = -1.0, **values: An
     )
 
 
+def backlog(tenant: Tenant, count: int, **values: Any) -> Endpoint:
+    """Make an endpoint with so many due deliveries, each of an event of its own."""
+    made = endpoint(tenant, **values)
+    for _ in range(count):
+        open_delivery(event(tenant), made)
+    return made
+
+
 def settled_delivery(of: Event, to: Endpoint, **values: Any) -> SettledDelivery:
     defaults = {"status": DeliveryStatus.DELIVERED, "settled_at": datetime.now(UTC), "attempts": 1}
     return SettledDelivery.objects.create(**{**_facts(of, to), **defaults, **values})

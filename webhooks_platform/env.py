@@ -177,10 +177,8 @@ class Environment(BaseSettings):
                 ip_network(network)
             except ValueError as error:
                 problems.append(f"WEBHOOKS_METRICS_NETWORKS: {error}")
-        for server in self.WEBHOOKS_NAMESERVERS:
-            if not is_name_server(server):
-                problems.append(f"WEBHOOKS_NAMESERVERS: {server} is no address:port")
-        return problems
+        wrong = [each for each in self.WEBHOOKS_NAMESERVERS if not is_name_server(each)]
+        return problems + [f"WEBHOOKS_NAMESERVERS: {each} is no address:port" for each in wrong]
 
     @property
     def allowed_networks(self) -> tuple[AllowedNetwork, ...]:

@@ -19,6 +19,7 @@ from svix.api import (
 )
 from svix.exceptions import HttpError
 
+from dev.drills.beside import beside
 from dev.drills.receiver import Receiver
 from dev.drills.rig import Check, DrillError, Platform, Rig, rigged, wait_for
 from dev.drills.routers import Router, routing
@@ -61,23 +62,11 @@ class Customer:
         for number in range(count):
             self._publish(MessageIn(event_type=_EVENT, payload={"number": number}))
 
-    @contextmanager
-    def publishing(self) -> Iterator[None]:
-        """Publish steadily until the block ends."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._publish_until, args=(over,))
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
     def wait_delivered(self) -> None:
         wanted, receiver = set(self.acked), self.home.receiver
         wait_for(f"{self.name}'s events", lambda: wanted <= set(receiver.by_event), within=60)
 
-    def _publish_until(self, over: threading.Event) -> None:
+    def publish_until(self, over: threading.Event) -> None:
         while not over.wait(1 / _PER_SECOND):
             self.publish(1)
 
@@ -223,7 +212,7 @@ def _move(router: Router, alice: Customer, bob: Customer, events: int) -> list[C
     _open_both_rings(alice.home, bob.home)
     alice.refused.clear()
     stayed, before = alice.home.count("event"), len(alice.acked)
-    with alice.publishing():
+    with beside(alice.publish_until):
         wait_for("publishes", lambda: len(alice.acked) > before, within=30)
         _take_over(alice.home, bob.home)
         router.move(alice.key, _SECOND)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dev.drills.beside import beside
 from dev.drills.rig import Check, Rig
 
 _SLOTS = 256
@@ -61,19 +62,12 @@ def slow_receiver(rig: Rig, events: int) -> list[Check]:
 
 @contextmanager
 def _flushing(redis: Path) -> Iterator[None]:
-    over = threading.Event()
-
-    def flush() -> None:
+    def flush(over: threading.Event) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(redis))
             while not over.wait(1.0):
                 connection.sendall(b"FLUSHALL\r\n")
                 connection.recv(64)
 
-    thread = threading.Thread(target=flush)
-    thread.start()
-    try:
+    with beside(flush):
         yield
-    finally:
-        over.set()
-        thread.join()

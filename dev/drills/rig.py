@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from dev.directories import temporary_directory
+from dev.drills.beside import beside
 from dev.drills.receiver import Receiver, receiving
 from dev.embedded import EmbeddedStores
 from dev.errors import DevError
@@ -89,14 +90,8 @@ class Platform:
     @contextmanager
     def load(self, per_second: float, apps: list[str] | None = None) -> Iterator[None]:
         """Publish at this rate, over the tenants in turn, until the block ends."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._load, args=(per_second, apps or [self.app], over))
-        thread.start()
-        try:
+        with beside(partial(self._load, per_second, apps or [self.app])):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def _load(self, per_second: float, apps: list[str], over: threading.Event) -> None:
         began, sent = time.monotonic(), 0

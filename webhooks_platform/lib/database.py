@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -53,21 +52,6 @@ async def connect(application_name: str, options: str = "") -> Connection:
     """Open one autocommit connection; raise psycopg.OperationalError when none can be had."""
     return await psycopg.AsyncConnection.connect(
         **parameters(application_name, options), autocommit=True, prepare_threshold=2
-    )
-
-
-def pool(application_name: str, *, size: int) -> AsyncConnectionPool[Connection]:
-    """Return a closed pool of up to `size` autocommit connections; its user opens it."""
-    return AsyncConnectionPool(
-        kwargs={
-            **parameters(application_name),
-            "autocommit": True,
-            "prepare_threshold": 2,
-        },
-        min_size=1,
-        max_size=size,
-        open=False,
-        timeout=CONNECT_TIMEOUT_SECONDS,
     )
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from deliveries.models import OpenDelivery, Trigger
 from deliveries.outcome import LeasedDelivery, Outcome, Verdict
 from deliveries.rooms import Rooms
 from endpoints.breaker import FIRST_PAUSE, OPENS_AT
-from endpoints.models import Endpoint, EndpointHealth, Tenant
+from endpoints.models import Endpoint, EndpointHealth
 from tests import rows
 from tests.integration.deliveries.leasing import (
     claimed,
@@ -29,13 +28,6 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def backlog(tenant: Tenant, count: int, **values: Any) -> Endpoint:
-    endpoint = rows.endpoint(tenant, **values)
-    for _ in range(count):
-        rows.open_delivery(rows.event(tenant), endpoint)
-    return endpoint
 
 
 def stall(delivery: LeasedDelivery, error: str = "timeout") -> Outcome:
@@ -67,7 +59,7 @@ def probe(endpoint: Endpoint) -> LeasedDelivery:
 
 
 def test_stalls_in_a_row_open_it_and_the_lane_waits() -> None:
-    endpoint = backlog(rows.tenant(), 20)
+    endpoint = rows.backlog(rows.tenant(), 20)
     leased = claimed(slots=OPENS_AT)
 
     recorded([stall(delivery) for delivery in leased[:-1]])
@@ -81,7 +73,7 @@ def test_stalls_in_a_row_open_it_and_the_lane_waits() -> None:
 
 
 def test_one_volley_opens_it_once() -> None:
-    endpoint = backlog(rows.tenant(), 30)
+    endpoint = rows.backlog(rows.tenant(), 30)
     leased = claimed()
 
     recorded([stall(delivery) for delivery in leased[:20]])
@@ -96,7 +88,7 @@ def test_one_volley_opens_it_once() -> None:
     ("status", "error"), [(500, "http_status"), (404, "http_status"), (0, "protocol_error")]
 )
 def test_what_is_answered_never_opens_it(status: int, error: str) -> None:
-    endpoint = backlog(rows.tenant(), 20)
+    endpoint = rows.backlog(rows.tenant(), 20)
 
     recorded([retry(delivery, request=request(status, error)) for delivery in claimed()])
 
@@ -104,7 +96,7 @@ def test_what_is_answered_never_opens_it(status: int, error: str) -> None:
 
 
 def test_faults_of_ours_say_nothing() -> None:
-    endpoint = backlog(rows.tenant(), 20)
+    endpoint = rows.backlog(rows.tenant(), 20)
     leased = claimed()
     recorded([stall(leased[0])])
 
@@ -114,7 +106,7 @@ def test_faults_of_ours_say_nothing() -> None:
 
 
 def test_an_answer_between_stalls_begins_the_count_anew() -> None:
-    endpoint = backlog(rows.tenant(), 20)
+    endpoint = rows.backlog(rows.tenant(), 20)
     leased = claimed()
     recorded([stall(delivery) for delivery in leased[:4]])
 
@@ -127,7 +119,7 @@ def test_an_answer_between_stalls_begins_the_count_anew() -> None:
 
 def test_half_open_lets_one_attempt_try() -> None:
     tenant = rows.tenant()
-    endpoint, other = backlog(tenant, 10), backlog(tenant, 10)
+    endpoint, other = rows.backlog(tenant, 10), rows.backlog(tenant, 10)
     half_open(endpoint)
 
     leased = claimed() + claimed()
@@ -140,7 +132,7 @@ def test_half_open_lets_one_attempt_try() -> None:
 
 
 def test_racing_loops_make_one_probe() -> None:
-    lanes = [backlog(rows.tenant(), 6) for _ in range(3)]
+    lanes = [rows.backlog(rows.tenant(), 6) for _ in range(3)]
     for lane in lanes:
         half_open(lane)
 
@@ -161,7 +153,7 @@ def test_racing_loops_make_one_probe() -> None:
 
 
 def test_a_loop_finds_what_is_half_open_by_itself() -> None:
-    endpoint = backlog(rows.tenant(), 3)
+    endpoint = rows.backlog(rows.tenant(), 3)
     half_open(endpoint)
 
     found = with_connection(lambda c: claim(c, rooms=Rooms(20), seconds=30))
@@ -172,7 +164,7 @@ def test_a_loop_finds_what_is_half_open_by_itself() -> None:
 
 
 def test_a_failed_probe_doubles_the_pause_up_to_the_longest() -> None:
-    endpoint = backlog(rows.tenant(), 1)
+    endpoint = rows.backlog(rows.tenant(), 1)
     pauses = []
     for stalls in range(OPENS_AT, OPENS_AT + 7):
         half_open(endpoint, stalls)
@@ -187,7 +179,7 @@ def test_a_failed_probe_doubles_the_pause_up_to_the_longest() -> None:
 
 @pytest.mark.parametrize(("status", "error"), [(200, None), (500, "http_status")])
 def test_an_answered_probe_closes_it_and_what_is_due_flows(status: int, error: str | None) -> None:
-    endpoint = backlog(rows.tenant(), 10)
+    endpoint = rows.backlog(rows.tenant(), 10)
     half_open(endpoint, OPENS_AT + 3)
     tried = probe(endpoint)
 
@@ -199,7 +191,7 @@ def test_an_answered_probe_closes_it_and_what_is_due_flows(status: int, error: s
 
 
 def test_an_attempt_begun_before_it_opened_does_not_lengthen_the_pause() -> None:
-    endpoint = backlog(rows.tenant(), 10)
+    endpoint = rows.backlog(rows.tenant(), 10)
     leased = claimed(slots=6)
     recorded([stall(delivery) for delivery in leased[:5]])
     half_open(endpoint)
@@ -213,7 +205,7 @@ def test_an_attempt_begun_before_it_opened_does_not_lengthen_the_pause() -> None
 
 
 def test_a_dead_workers_probe_is_made_again() -> None:
-    endpoint = backlog(rows.tenant(), 2)
+    endpoint = rows.backlog(rows.tenant(), 2)
     half_open(endpoint)
     first = probe(endpoint)
     EndpointHealth.objects.update(paused_until=datetime.now(UTC) - timedelta(seconds=1))
@@ -235,7 +227,7 @@ def test_a_dead_workers_probe_is_made_again() -> None:
 def test_a_probe_that_says_nothing_leaves_its_turn(
     said: Callable[[LeasedDelivery], Outcome],
 ) -> None:
-    endpoint = backlog(rows.tenant(), 2)
+    endpoint = rows.backlog(rows.tenant(), 2)
     half_open(endpoint, OPENS_AT + 2)
 
     recorded([said(probe(endpoint))])
@@ -262,7 +254,7 @@ def test_probes_without_a_payload_do_not_hold_up_what_has_one() -> None:
 
 
 def test_manual_attempts_pass_an_open_one() -> None:
-    endpoint = backlog(rows.tenant(), 5)
+    endpoint = rows.backlog(rows.tenant(), 5)
     later = datetime.now(UTC) + timedelta(seconds=100)
     EndpointHealth.objects.create(endpoint=endpoint, paused_until=later, consecutive_stalls=6)
     chosen = OpenDelivery.objects.order_by("id")[2]
@@ -275,7 +267,7 @@ def test_manual_attempts_pass_an_open_one() -> None:
 
 
 def test_a_pause_that_was_asked_for_outlives_an_answer() -> None:
-    endpoint = backlog(rows.tenant(), 5)
+    endpoint = rows.backlog(rows.tenant(), 5)
     leased = claimed()
     recorded([stall(leased[0])])
 
@@ -288,7 +280,7 @@ def test_a_pause_that_was_asked_for_outlives_an_answer() -> None:
 def test_a_hanging_endpoint_is_asked_by_half_of_the_slots_and_then_left_alone() -> None:
     with running(lambda n, _: (30.0, answer(200))) as hanging:
         policy = {"sendTimeout": 0.3, "retrySchedule": [0.1, 0.1, 0.1]}
-        endpoint = backlog(rows.tenant(), 40, url=hanging.url, policy=policy)
+        endpoint = rows.backlog(rows.tenant(), 40, url=hanging.url, policy=policy)
         run_loop(attempts_made(41), seconds=2.0, options=replace(OPTIONS, in_flight=40))
         requests = len(hanging.requests)
 
@@ -300,7 +292,7 @@ def test_a_hanging_endpoint_is_asked_by_half_of_the_slots_and_then_left_alone() 
 
 def test_once_it_answers_everything_is_delivered() -> None:
     with running() as receiver:
-        endpoint = backlog(rows.tenant(), 50, url=receiver.url)
+        endpoint = rows.backlog(rows.tenant(), 50, url=receiver.url)
         half_open(endpoint)
 
         run_loop(nothing_open)

@@ -174,7 +174,7 @@ def test_a_changed_endpoint_holds_for_the_next_attempt() -> None:
 def test_256_sends_are_held_open_and_no_more() -> None:
     with running(lambda n, _: (0.5, answer(200))) as receiver:
         tenant = rows.tenant()
-        # Each of them may have 32 open until it has answered.
+        # None of them is known to answer promptly: together they have as many as there are slots.
         for _ in range(10):
             endpoint = rows.endpoint(tenant, url=receiver.url)
             for _ in range(30):

@@ -12,7 +12,7 @@ from deliveries.claim import Claimed, Claims, claim
 from deliveries.models import Attempt, DeliveryStatus, OpenDelivery, Trigger
 from deliveries.outcome import Closed, LeasedDelivery
 from deliveries.rooms import Rooms
-from endpoints.models import Endpoint, Tenant, Throttle
+from endpoints.models import Endpoint, Throttle
 from tests import rows
 from tests.integration.deliveries.leasing import with_connection
 from tests.integration.deliveries.looping import nothing_open, run_loop
@@ -21,14 +21,6 @@ from webhooks_platform.lib import ids
 from webhooks_platform.lib.database import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def backlog(tenant: Tenant, count: int, **values: object) -> Endpoint:
-    """Make an endpoint with so many due deliveries."""
-    endpoint = rows.endpoint(tenant, **values)
-    for _ in range(count):
-        rows.open_delivery(rows.event(tenant), endpoint)
-    return endpoint
 
 
 def claim_once(slots: int = 100) -> Claimed:
@@ -46,7 +38,7 @@ def filled(key: object, seconds: float) -> None:
 
 
 def test_lanes_without_a_rate_have_no_bucket_and_no_limit() -> None:
-    backlog(rows.tenant(), 30)
+    rows.backlog(rows.tenant(), 30)
 
     assert claim_once() == Claimed(ANY)
     assert OpenDelivery.objects.filter(status=DeliveryStatus.SENDING).count() == 30
@@ -55,7 +47,7 @@ def test_lanes_without_a_rate_have_no_bucket_and_no_limit() -> None:
 
 def test_a_loop_obeys_rates_once_it_has_met_one() -> None:
     tenant = rows.tenant()
-    slow, fast = backlog(tenant, 9, throttle_rate=1), backlog(tenant, 3)
+    slow, fast = rows.backlog(tenant, 9, throttle_rate=1), rows.backlog(tenant, 3)
     filled(slow.id, 60)
     claims = Claims()
 
@@ -70,7 +62,7 @@ def test_a_loop_obeys_rates_once_it_has_met_one() -> None:
 
 
 def test_a_lone_delivery_with_a_rate_needs_no_second_look() -> None:
-    filled(backlog(rows.tenant(), 1, throttle_rate=1).id, 60)
+    filled(rows.backlog(rows.tenant(), 1, throttle_rate=1).id, 60)
 
     found = with_connection(lambda c: Claims().claim(c, rooms=Rooms(20), seconds=30))
 
@@ -78,7 +70,7 @@ def test_a_lone_delivery_with_a_rate_needs_no_second_look() -> None:
 
 
 def test_the_first_claim_of_a_rate_makes_a_full_bucket() -> None:
-    endpoint = backlog(rows.tenant(), 50, throttle_rate=1)
+    endpoint = rows.backlog(rows.tenant(), 50, throttle_rate=1)
 
     first, second, third = claim_once(), claim_once(), claim_once()
 
@@ -93,7 +85,7 @@ def test_the_first_claim_of_a_rate_makes_a_full_bucket() -> None:
 
 
 def test_tokens_are_handed_out_in_grains() -> None:
-    endpoint = backlog(rows.tenant(), 50, throttle_rate=200)
+    endpoint = rows.backlog(rows.tenant(), 50, throttle_rate=200)
     filled(endpoint.id, -10)
     enough_at = Throttle.objects.get().empty_at + timedelta(seconds=10 / 200)
 
@@ -108,7 +100,7 @@ def test_tokens_are_handed_out_in_grains() -> None:
 
 
 def test_what_is_not_taken_stays_in_the_bucket() -> None:
-    endpoint = backlog(rows.tenant(), 3, throttle_rate=1000)
+    endpoint = rows.backlog(rows.tenant(), 3, throttle_rate=1000)
     filled(endpoint.id, 0.1)
     before = Throttle.objects.get().empty_at
 
@@ -118,7 +110,7 @@ def test_what_is_not_taken_stays_in_the_bucket() -> None:
 
 
 def test_a_clock_that_was_ahead_stops_nothing() -> None:
-    endpoint = backlog(rows.tenant(), 5, throttle_rate=1)
+    endpoint = rows.backlog(rows.tenant(), 5, throttle_rate=1)
     filled(endpoint.id, -3600)
 
     assert len(claimed()) == 1
@@ -128,7 +120,7 @@ def test_a_clock_that_was_ahead_stops_nothing() -> None:
 
 
 def test_a_long_rest_fills_the_bucket_once() -> None:
-    endpoint = backlog(rows.tenant(), 200, throttle_rate=1000)
+    endpoint = rows.backlog(rows.tenant(), 200, throttle_rate=1000)
     filled(endpoint.id, 3600)
 
     # One, and what comes back in 0.15 s.
@@ -138,7 +130,7 @@ def test_a_long_rest_fills_the_bucket_once() -> None:
 @pytest.mark.parametrize("manual", [False, True])
 def test_manual_attempts_obey_and_come_first(manual: bool) -> None:
     tenant = rows.tenant()
-    endpoint = backlog(tenant, 5, throttle_rate=1)
+    endpoint = rows.backlog(tenant, 5, throttle_rate=1)
     chosen = OpenDelivery.objects.order_by("-id")[0]
     if manual:
         OpenDelivery.objects.filter(id=chosen.id).update(
@@ -156,7 +148,7 @@ def test_manual_attempts_obey_and_come_first(manual: bool) -> None:
 
 def test_a_tenants_rate_holds_for_all_its_endpoints_together() -> None:
     tenant = rows.tenant(throttle_rate=20)
-    lanes = [backlog(tenant, 4) for _ in range(10)]
+    lanes = [rows.backlog(tenant, 4) for _ in range(10)]
     filled(tenant.id, 60)
 
     leased = claimed()
@@ -170,7 +162,7 @@ def test_a_tenants_tokens_go_round_its_endpoints() -> None:
     old = rows.endpoint(tenant)
     for _ in range(60):
         rows.open_delivery(rows.event(tenant), old, due_in=-600)
-    young = backlog(tenant, 60)
+    young = rows.backlog(tenant, 60)
 
     turns: Counter[object] = Counter()
     for _ in range(10):
@@ -182,7 +174,10 @@ def test_a_tenants_tokens_go_round_its_endpoints() -> None:
 
 def test_the_smaller_of_both_rates_counts() -> None:
     tenant = rows.tenant(throttle_rate=20)
-    slow, fast = backlog(tenant, 9, throttle_rate=1), backlog(tenant, 9, throttle_rate=1000)
+    slow, fast = (
+        rows.backlog(tenant, 9, throttle_rate=1),
+        rows.backlog(tenant, 9, throttle_rate=1000),
+    )
     for key in (tenant.id, slow.id, fast.id):
         filled(key, 60)
 
@@ -193,7 +188,7 @@ def test_the_smaller_of_both_rates_counts() -> None:
 
 def test_an_endpoint_takes_nothing_where_its_tenant_may_not() -> None:
     tenant = rows.tenant(throttle_rate=1)
-    endpoint = backlog(tenant, 9, throttle_rate=100)
+    endpoint = rows.backlog(tenant, 9, throttle_rate=100)
     filled(tenant.id, -30)
     filled(endpoint.id, 60)
     before = Throttle.objects.get(key=endpoint.id).empty_at
@@ -208,8 +203,8 @@ def test_an_endpoint_takes_nothing_where_its_tenant_may_not() -> None:
 def test_a_throttled_lane_takes_no_share_of_the_others() -> None:
     tenant = rows.tenant()
     for _ in range(10):
-        filled(backlog(tenant, 5, throttle_rate=1).id, -30)
-    busy = backlog(tenant, 60)
+        filled(rows.backlog(tenant, 5, throttle_rate=1).id, -30)
+    busy = rows.backlog(tenant, 60)
 
     found = claim_once(slots=40)
 
@@ -220,9 +215,9 @@ def test_a_throttled_lane_takes_no_share_of_the_others() -> None:
 def test_slots_that_a_throttled_lane_leaves_go_to_the_others() -> None:
     limited, free = rows.tenant(throttle_rate=20), rows.tenant(name="Charlie")
     for _ in range(3):
-        backlog(limited, 20)
+        rows.backlog(limited, 20)
     filled(limited.id, 60)
-    busy = backlog(free, 60)
+    busy = rows.backlog(free, 60)
 
     leased = claimed(slots=40)
 
@@ -233,7 +228,7 @@ def test_slots_that_a_throttled_lane_leaves_go_to_the_others() -> None:
 
 def test_rows_of_a_disabled_endpoint_wait_for_no_tokens() -> None:
     tenant = rows.tenant(throttle_rate=1)
-    endpoint = backlog(tenant, 5, throttle_rate=1, disabled_at=datetime.now(UTC))
+    endpoint = rows.backlog(tenant, 5, throttle_rate=1, disabled_at=datetime.now(UTC))
 
     assert [d.closed for d in claimed()] == [Closed.DISABLED] * 5
     assert Throttle.objects.count() == 0
@@ -241,7 +236,7 @@ def test_rows_of_a_disabled_endpoint_wait_for_no_tokens() -> None:
 
 
 def test_a_changed_rate_holds_for_the_next_claim() -> None:
-    endpoint = backlog(rows.tenant(), 50, throttle_rate=1)
+    endpoint = rows.backlog(rows.tenant(), 50, throttle_rate=1)
     filled(endpoint.id, 0.2)
 
     assert claimed() == []
@@ -253,8 +248,8 @@ def test_a_changed_rate_holds_for_the_next_claim() -> None:
 
 def test_racing_claims_take_no_more_than_there_is() -> None:
     tenant = rows.tenant(throttle_rate=100)
-    own = backlog(tenant, 60, throttle_rate=40)
-    other = backlog(tenant, 60)
+    own = rows.backlog(tenant, 60, throttle_rate=40)
+    other = rows.backlog(tenant, 60)
 
     async def race() -> Counter[object]:
         connections = [await connect("test") for _ in range(6)]
@@ -282,8 +277,8 @@ def test_racing_claims_take_no_more_than_there_is() -> None:
 def test_a_loop_keeps_the_rate_and_loses_nothing_while_others_flow() -> None:
     with running() as slow, running() as fast:
         tenant = rows.tenant()
-        limited = backlog(tenant, 60, url=slow.url, throttle_rate=20)
-        backlog(tenant, 100, url=fast.url)
+        limited = rows.backlog(tenant, 60, url=slow.url, throttle_rate=20)
+        rows.backlog(tenant, 100, url=fast.url)
         filled(limited.id, 0)
 
         began = time.monotonic()
